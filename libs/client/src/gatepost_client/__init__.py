@@ -1,0 +1,1 @@
+"""Python SDK of Gatepost, and a client for programs written for MultiMail."""

@@ -1,0 +1,1 @@
+"""The events and commands of Gatepost: pydantic models and nothing else."""

@@ -1,0 +1,1 @@
+"""Mail bytes to objects and back: parse, render, compose, sign, verify. Pure."""

@@ -1,0 +1,1 @@
+"""The lifecycle and policy tables of Gatepost, their evaluator and SQL. Pure."""

@@ -1,0 +1,1 @@
+"""Postgres for Gatepost: pool, group commit, step, outbox, migrations."""

@@ -1,0 +1,1 @@
+"""The door: REST, RPC, review pages, token pages."""

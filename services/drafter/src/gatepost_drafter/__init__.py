@@ -1,0 +1,1 @@
+"""Writes drafts from the whole thread and the mailbox's knowledge."""

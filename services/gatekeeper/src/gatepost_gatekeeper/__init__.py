@@ -1,0 +1,1 @@
+"""Holds or releases every draft, and takes people's decisions."""

@@ -1,0 +1,1 @@
+"""SMTP in: stored, threaded, judged; publishes email.received."""
