@@ -32,6 +32,40 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.run
 	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.lock
 	@touch $@
 
+up: setup  ## run everything here: six services, NATS, Postgres, a demo mailbox, a mail catcher
+	@exec $(BIN)/gatepost up $(ARGS)
+demo:  ## send a real mail through a running `make up`
+	@test -x $(BIN)/gatepost || { echo "nothing is set up yet: run 'make up' in another terminal first"; exit 2; }
+	@$(BIN)/gatepost demo $(ARGS)
+
+PYTEST := $(BIN)/python -m pytest
+test: setup-dev lint types prove  ## set up, then everything that shows that it works (5 minutes)
+	$(PYTEST) tests/unit tests/contracts tests/docs tests/integration tests/compat tests/e2e -m "not slow"
+check: setup-dev  ## what takes longer: slow tests of every suite (20 minutes)
+	$(PYTEST) tests -m slow
+lint:
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+types:
+	$(BIN)/mypy
+unit: setup-dev  ## the tests without any server (seconds)
+	$(PYTEST) tests/unit tests/contracts tests/docs
+prove: setup-dev  ## search every reachable state of the lifecycle table for a broken promise
+	$(PYTEST) tests/proofs
+e2e: setup-dev  ## the README's story with real processes
+	$(PYTEST) tests/e2e tests/compat
+kills: setup-dev  ## SIGKILL of every process under a flow of mail; counts what is lost or doubled
+	$(BIN)/python -m bench.kills $(ARGS)
+bench: setup-dev  ## emails per second, CPU per email, latency, beside the bare limits of the same run
+	$(BIN)/python -m bench.run $(ARGS)
+
+k8s-render:  ## write deploy/k8s/dist from the manifests (needs kubectl)
+	@command -v kubectl >/dev/null || { echo "skipped: kubectl is not here"; exit 0; }; \
+	for overlay in dev prod; do kubectl kustomize deploy/k8s/overlays/$$overlay > deploy/k8s/dist/install-$$overlay.yaml; done
+k8s-static: setup-dev  ## drift of deploy/k8s/dist and strict schemas (needs kubectl)
+	$(PYTEST) tests/k8s -m "slow or not slow"
+
 LOCK = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url \
   $(foreach m,$(MEMBERS),--no-emit-package gatepost-$(notdir $(patsubst %/,%,$(m)))) $(addsuffix pyproject.toml,$(MEMBERS))
 lock: | $(VENV)/.uv  ## write the two hashed locks, keeping pins that still fit

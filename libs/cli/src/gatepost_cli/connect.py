@@ -1,0 +1,48 @@
+"""How a command reaches an installation: a flag or the environment first, else the local ready file."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import typer
+from gatepost_client import MultimailClient
+from gatepost_store import Queries, Store
+
+from gatepost_cli.ready import maybe_running, running
+from gatepost_cli.settings import CliSettings
+
+
+def api(key: str, data: Path | None = None) -> MultimailClient:
+    """A client of the API with the key of that name, or GATEPOST_API_KEY."""
+    settings = CliSettings()
+    local = maybe_running(data)
+    if settings.url is None and local is None:
+        running(data)
+    url = settings.url or (local or {})["http_url"]
+    token = settings.api_key or (local or {}).get("keys", {}).get(key)
+    if not token:
+        typer.secho(f"No key: set GATEPOST_API_KEY to a key with the rights of '{key}'.", err=True)
+        raise typer.Exit(2)
+    return MultimailClient(token, base_url=url)
+
+
+def nats_url(data: Path | None = None) -> str:
+    """The operator's NATS URL."""
+    return CliSettings().nats_url or str(running(data)["nats_url"])
+
+
+def database_url(data: Path | None = None) -> str:
+    """The owner's Postgres URL."""
+    return CliSettings().database_url or str(running(data)["database_url"])
+
+
+@asynccontextmanager
+async def owner_store(url: str) -> AsyncIterator[Store]:
+    """The database as its owner, with this command's own statements."""
+    store = await Store.open(url, service="operator", queries=Queries.of("gatepost_cli"))
+    try:
+        yield store
+    finally:
+        await store.close()

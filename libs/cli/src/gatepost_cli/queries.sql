@@ -1,0 +1,49 @@
+-- tenant --
+-- The one tenant of a local installation.
+SELECT id FROM tenant WHERE slug = 'default';
+
+-- add_tenant --
+INSERT INTO tenant (id, name, slug, oversight_email) VALUES ($1, $2, 'default', $3) ON CONFLICT (slug) DO NOTHING;
+
+-- add_principal --
+INSERT INTO principal (id, tenant_id, kind, name) VALUES ($1, $2, $3, $4) ON CONFLICT (id) DO NOTHING;
+
+-- add_key --
+-- A key made outside the API: by the first start, or by an operator at the machine.
+INSERT INTO api_key (id, tenant_id, principal_id, name, prefix, key_sha256, scopes)
+VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (key_sha256) DO NOTHING;
+
+-- keys --
+SELECT k.id, k.name, k.prefix, k.scopes, p.name AS principal, p.kind, k.created_at, k.last_used_at, k.revoked_at
+  FROM api_key k JOIN principal p ON p.id = k.principal_id ORDER BY k.created_at;
+
+-- revoke_key --
+UPDATE api_key SET revoked_at = now() WHERE id = $1 AND revoked_at IS NULL RETURNING id;
+
+-- mailbox --
+SELECT id, address, mode FROM mailbox WHERE address = lower($1);
+
+-- mailboxes --
+SELECT id, address, display_name, mode, ceiling, drafting, created_at FROM mailbox
+ WHERE id <> 'mbx_system' AND deleted_at IS NULL ORDER BY created_at;
+
+-- add_mailbox --
+-- A mailbox made by the operator at the machine starts in the mode that was asked for.
+INSERT INTO mailbox (id, tenant_id, address, display_name, mode, drafting, system_prompt)
+VALUES ($1, $2, lower($3), $4, $5, $6, $7) ON CONFLICT (address) DO NOTHING;
+
+-- add_article --
+INSERT INTO article (id, tenant_id, mailbox_id, name, title, markdown, sha256)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT (mailbox_id, name) DO UPDATE SET title = excluded.title, markdown = excluded.markdown,
+       sha256 = excluded.sha256, updated_at = now() WHERE article.sha256 <> excluded.sha256
+RETURNING id;
+
+-- drop_chunks --
+DELETE FROM chunk WHERE article_id = $1;
+
+-- add_chunk --
+INSERT INTO chunk (id, tenant_id, mailbox_id, article_id, n, heading, text) VALUES ($1, $2, $3, $4, $5, $6, $7);
+
+-- installation --
+SELECT token FROM installation;

@@ -1,0 +1,26 @@
+"""Where the command finds a running Gatepost: read from the environment, a flag wins."""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class CliSettings(BaseSettings):
+    """Read from GATEPOST_*."""
+
+    model_config = SettingsConfigDict(env_prefix="GATEPOST_", frozen=True, extra="ignore")
+
+    data: Path = Field(Path("data"), description="Folder of a local installation made by `gatepost up`.")
+    url: str | None = Field(None, description="Base URL of the API; else that of the local installation.")
+    api_key: str | None = Field(None, description="Key to call the API with; else one of the local installation's.")
+    nats_url: str | None = Field(None, description="NATS server with an operator's user.")
+    database_url: str | None = Field(None, description="Postgres with the owner's role.")
+
+
+def inherited_environment() -> dict[str, str]:
+    """What child processes keep of our environment: paths, locale and our own settings, nothing else."""
+    import os
+
+    kept = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "VIRTUAL_ENV")
+    return {k: v for k, v in os.environ.items() if k in kept or k.startswith("GATEPOST_")}
