@@ -1,0 +1,21 @@
+"""Fixtures that every suite may use. Each starts servers of its own on free ports and ends them by pid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.installation import Installation
+
+MODES = ("read_only", "gated_all", "monitored", "autonomous")
+
+
+@pytest.fixture(scope="session")
+def gatepost(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """One running installation for the whole session: the demo mailbox and one mailbox in each other mode."""
+    data: Path = tmp_path_factory.mktemp("gatepost")
+    extra = [part for mode in MODES for part in ("--mailbox", f"{mode.replace('_', '-')}@demo.test={mode}")]
+    installation = Installation(data, *extra).start()
+    yield installation
+    assert installation.stop() == 0
