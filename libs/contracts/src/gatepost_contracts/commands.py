@@ -1,0 +1,144 @@
+"""What the doors ask of the service that decides: requests on `cmd.<server>.<name>`, answered with a CommandReply."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from gatepost_contracts.email import Mode
+from gatepost_contracts.event import Sha256
+from gatepost_contracts.ids import CommandId, DeliveryId, KeyId, MailboxId, MessageId, PauseId, PrincipalId, TenantId
+from gatepost_contracts.mailbox import Scope
+
+Door = Literal["rest", "rpc", "mcp", "console", "cli", "token", "timer"]
+
+
+class Command(BaseModel):
+    """A wish with a caller. The server loads the credential by key_id itself and takes no role from here."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    name: ClassVar[str] = ""
+    server: ClassVar[str] = "gatekeeper"
+
+    command_id: CommandId = Field(description="A repeat with the same id gets the first result.")
+    tenant_id: TenantId
+    key_id: KeyId | None = Field(None, description="None only for the gatekeeper's own timers.")
+    principal_id: PrincipalId
+    door: Door
+    at: AwareDatetime
+
+    @property
+    def subject(self) -> str:
+        """The NATS subject it is asked on."""
+        return f"cmd.{self.server}.{self.name}"
+
+
+class Decide(Command):
+    """Approve or reject a mail that waits."""
+
+    name: ClassVar[str] = "decide"
+
+    message_id: MessageId
+    action: Literal["approve", "reject"]
+    seen_sha256: Sha256 | None = Field(None, description="The content the reviewer saw.")
+    seen_head: MessageId | None = Field(None, description="Newest inbound mail of the thread as shown.")
+    seen_given: bool = Field(True, description="False: the caller named no hash and the door resolved it.")
+    edit_revision: int | None = Field(None, description="Approve this edit of the reviewer instead.")
+    note: str | None = Field(None, max_length=10_000)
+    final: bool = False
+    reason_code: str | None = Field(None, max_length=100)
+
+
+class Cancel(Command):
+    """Withdraw a mail that is not on the wire."""
+
+    name: ClassVar[str] = "cancel"
+
+    message_id: MessageId
+
+
+class Pause(Command):
+    """Stop new attempts; anyone may."""
+
+    name: ClassVar[str] = "pause"
+
+    scope: Scope
+    target: str
+    reason: str = Field("", max_length=1000)
+
+
+class Resume(Command):
+    """Lift a pause; only an operator may."""
+
+    name: ClassVar[str] = "resume"
+
+    pause_id: PauseId
+
+
+class Resolve(Command):
+    """A person says what became of an uncertain mail."""
+
+    name: ClassVar[str] = "resolve"
+
+    message_id: MessageId
+    outcome: Literal["delivered", "not_delivered"]
+    note: str = Field(min_length=1, max_length=10_000)
+    delivery_id: DeliveryId | None = None
+
+
+class SetMode(Command):
+    """Change a mailbox's mode: downwards anyone, upwards an operator."""
+
+    name: ClassVar[str] = "set_mode"
+
+    mailbox_id: MailboxId
+    mode: Mode
+    ceiling: Mode | None = None
+    why: str = Field("", max_length=1000)
+
+
+class RemoveSuppression(Command):
+    """Let mail go to an address again; only an operator may."""
+
+    name: ClassVar[str] = "remove_suppression"
+
+    address: str
+    note: str = Field("", max_length=1000)
+
+
+class DomainKey(Command):
+    """Make a DKIM pair for a domain; the reply's extra holds the public DNS records."""
+
+    name: ClassVar[str] = "domain_key"
+    server: ClassVar[str] = "sender"
+
+    domain: str = Field(min_length=1, max_length=253)
+
+
+class CommandReply(BaseModel):
+    """The answer: done, or why not. Codes are those of the API."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    ok: bool
+    code: str = "ok"
+    error: str = ""
+    hint: str = ""
+    failed: tuple[str, ...] = Field((), description="Names of the guard's conjuncts that did not hold.")
+    already: bool = Field(False, description="This command, or an equal one, had been done before.")
+    message_id: str | None = None
+    seq: int | None = None
+    state: str | None = None
+    revision: int | None = None
+    content_sha256: str | None = None
+    decided_by: str | None = None
+    decided_at: AwareDatetime | None = None
+    id: str | None = None
+    extra: dict[str, Any] = Field(default_factory=dict)
+
+
+COMMANDS: dict[str, type[Command]] = {
+    f"{c.server}.{c.name}": c for c in (Decide, Cancel, Pause, Resume, Resolve, SetMode, RemoveSuppression, DomainKey)
+}
