@@ -1,0 +1,175 @@
+-- What the gatekeeper reads before it judges. Every change of state goes through the step functions instead.
+
+-- case --
+-- One outbound or inbound mail with the live facts of its mailbox, tenant and thread.
+SELECT m.id, m.tenant_id, m.mailbox_id, m.thread_id, m.direction, m.state, m.version, m.answers, m.in_reply_to_id,
+       m.author, m.author_kind, m.revision, m.content, m.recipients, m.ask, m.send_at, m.placeholder, m.ok1, m.ok1_hash,
+       m.rounds, m.release, m.category, m.system_template, m.policy_block, m.reasons, m.created_at, m.expires_at,
+       m.decided_by, m.decided_at, m.released_at, m.rejection_final, m.mode_grant_id, m.reviser,
+       b.address, b.display_name, b.mode, b.ceiling, b.undo_window_s, b.expires_after_s, b.rounds_max,
+       b.signature_block, b.ai_disclosure, b.two_person, b.policy_block AS mailbox_block, b.auto_cc, b.auto_bcc,
+       e.name AS tenant_name, e.physical_address, e.two_person AS tenant_two_person,
+       h.head, h.participants, h.subject AS thread_subject
+  FROM message m
+  JOIN mailbox b ON b.id = m.mailbox_id
+  JOIN tenant e ON e.id = m.tenant_id
+  JOIN thread h ON h.id = m.thread_id
+ WHERE m.id = $1;
+
+-- revision --
+-- One draft of a mail.
+SELECT message_id, n, kind, content_sha256, content, markdown, subject, recipients, author, author_key, author_kind, ask,
+       placeholder, failure, answers, evidence, category, created_at
+  FROM revision WHERE message_id = $1 AND n = $2;
+
+-- newest_draft --
+-- The newest draft of the author; what a reviewer edited is adopted by a decision and never by itself.
+SELECT message_id, n, kind, content_sha256, content, markdown, subject, recipients, author, author_key, author_kind, ask,
+       placeholder, failure, answers, evidence, category, created_at
+  FROM revision WHERE message_id = $1 AND kind <> 'edit' ORDER BY n DESC LIMIT 1;
+
+-- original --
+-- The mail being answered.
+SELECT id, direction, state, header_from, from_name, to_addresses, cc_addresses, reply_to, subject, text, reply_text,
+       rfc_message_id, refs, sent_at, created_at, automatic, flags, envelope_from
+  FROM message WHERE id = $1;
+
+-- thread_texts --
+-- What participants have said and were told on this thread, newest first.
+SELECT m.id, m.direction, m.header_from, m.to_addresses, m.cc_addresses, m.recipients, m.subject,
+       coalesce(m.text, r.markdown, '') AS text
+  FROM message m
+  LEFT JOIN revision r ON r.message_id = m.id AND r.n = m.revision AND m.direction = 'outbound'
+ WHERE m.thread_id = $1 AND m.state IN ('received', 'delivered') ORDER BY m.id DESC LIMIT 50;
+
+-- chunks_saying --
+-- Knowledge of a mailbox that could support what a draft promises.
+SELECT heading || E'\n' || text AS text FROM chunk
+ WHERE mailbox_id = $1 AND (text ILIKE ANY($2::text[]) OR heading ILIKE ANY($2::text[])) LIMIT 200;
+
+-- suppressed --
+-- Which of these addresses nobody, or not this mailbox, may write to.
+SELECT address FROM suppression
+ WHERE tenant_id = $1 AND address = ANY($3::text[]) AND (mailbox_id IS NULL OR mailbox_id = $2);
+
+-- stops --
+-- The pauses that cover this mailbox, agent or category.
+SELECT id, scope FROM pause
+ WHERE tenant_id = $1 AND lifted_at IS NULL
+   AND ((scope = 'tenant' AND target = $1) OR (scope = 'mailbox' AND target = $2)
+        OR (scope = 'agent' AND target = $3) OR (scope = 'category' AND target = $4));
+
+-- mode_grants --
+-- The looser modes that a person granted here, the first to count first.
+SELECT id, kind, name, conditions, mode, covers_ask FROM mode_grant
+ WHERE mailbox_id = $1 AND revoked_at IS NULL ORDER BY priority DESC, id;
+
+-- written_to --
+-- Which of these addresses this tenant has written to before.
+SELECT DISTINCT recipient FROM delivery
+ WHERE tenant_id = $1 AND recipient = ANY($2::text[]) AND state = 'delivered' AND message_id <> $3;
+
+-- released_lately --
+-- How many mails left this thread's mailbox since a moment; ids sort by time, so the index ends the search.
+SELECT count(*) FROM (SELECT 1 FROM message
+ WHERE mailbox_id = $1 AND direction = 'outbound' AND id > $2 AND released_at IS NOT NULL LIMIT $3) recent;
+
+-- answered_lately --
+-- How many mails of ours left this thread in the last hour.
+SELECT count(*) FROM message
+ WHERE thread_id = $1 AND direction = 'outbound' AND released_at > now() - interval '1 hour' AND id <> $2;
+
+-- other_answers --
+-- Mails of the same author that answer the same mail and were let go.
+SELECT id FROM message
+ WHERE answers = $1 AND author = $2 AND id <> $3
+   AND state IN ('released', 'sending', 'deferred', 'uncertain', 'delivered') LIMIT 1;
+
+-- owners_of_attachments --
+-- Who sent us these files, on other threads.
+SELECT DISTINCT lower(m.header_from) AS owner
+  FROM attachment a JOIN message m ON m.id = a.message_id
+ WHERE a.mailbox_id = $1 AND a.sha256 = ANY($2::text[]) AND m.direction = 'inbound' AND m.thread_id <> $3;
+
+-- owners_of_mails --
+-- Who wrote these mails, on other threads.
+SELECT DISTINCT lower(header_from) AS owner FROM message
+ WHERE tenant_id = $1 AND id = ANY($2::text[]) AND direction = 'inbound' AND thread_id <> $3;
+
+-- older_drafts --
+-- Open drafts of a thread that answer an older mail than this one and were never attempted.
+SELECT m.id FROM message m
+ WHERE m.thread_id = $1 AND m.direction = 'outbound' AND m.id <> $2 AND m.answers < $3
+   AND m.state IN ('drafting', 'drafted', 'held', 'revising', 'released')
+   AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.message_id = m.id AND (d.used OR d.attempts > 0));
+
+-- open_mails_of_mailbox --
+-- What waits or may still leave, of one mailbox: looked at again when the world changes.
+SELECT id, state FROM message
+ WHERE mailbox_id = $1 AND direction = 'outbound' AND state IN ('drafted', 'held', 'released', 'deferred')
+   AND id > $2 ORDER BY id LIMIT 200;
+
+-- open_mails_to --
+-- What waits or may still leave to an address of this tenant.
+SELECT m.id, m.state FROM message m
+ WHERE m.tenant_id = $1 AND m.state IN ('drafted', 'held', 'released', 'deferred') AND m.direction = 'outbound'
+   AND $2 = ANY(m.recipients) ORDER BY m.id LIMIT 500;
+
+-- open_mails --
+-- All released or deferred mail, page by page: the sweep takes back what the world has changed for.
+SELECT id, state FROM message
+ WHERE state IN ('released', 'deferred') AND direction = 'outbound' AND id > $1 ORDER BY id LIMIT 500;
+
+-- overdue --
+-- What has waited longer than it may.
+SELECT id, version FROM message
+ WHERE expires_at < now() AND state IN ('drafting', 'drafted', 'held', 'revising', 'released', 'quarantined')
+ ORDER BY expires_at LIMIT 200;
+
+-- stuck --
+-- Drafts whose event was lost: a revision nobody has adopted, older than some seconds.
+SELECT m.id, r.n FROM message m
+  JOIN LATERAL (SELECT n, created_at FROM revision
+                 WHERE message_id = m.id AND kind <> 'edit' ORDER BY n DESC LIMIT 1) r ON true
+ WHERE m.state IN ('drafting', 'drafted', 'held', 'revising') AND m.direction = 'outbound'
+   AND (m.state = 'drafted' OR r.n > m.revision)
+   AND r.created_at < now() - make_interval(secs => $1) ORDER BY m.id LIMIT 200;
+
+-- credential --
+-- Who holds a key, and what it may.
+SELECT k.id, k.tenant_id, k.principal_id, k.scopes, k.mailbox_ids, k.revoked_at, p.kind, p.name
+  FROM api_key k JOIN principal p ON p.id = k.principal_id WHERE k.id = $1;
+
+-- decision_result --
+-- What a command with this id did.
+SELECT subject_id, seq FROM command_result WHERE command_id = $1 AND tenant_id = $2;
+
+-- audit_record --
+-- One step of one subject.
+SELECT record FROM audit_record WHERE subject_id = $1 AND seq = $2;
+
+-- last_decision --
+-- Who decided last, and what.
+SELECT seq, action, revision, content_sha256, principal, key_id, at FROM decision
+ WHERE message_id = $1 ORDER BY seq DESC LIMIT 1;
+
+-- mailbox --
+-- One mailbox of a tenant, as world steps see it.
+SELECT id, tenant_id, address, mode, ceiling, version FROM mailbox WHERE id = $1 AND tenant_id = $2 AND deleted_at IS NULL;
+
+-- pause --
+-- One stop.
+SELECT id, tenant_id, mailbox_id, scope, target, lifted_at FROM pause WHERE id = $1 AND tenant_id = $2;
+
+-- pause_in_force --
+-- A stop with this very scope and target.
+SELECT id, by, since FROM pause
+ WHERE tenant_id = $1 AND scope = $2 AND target = $3 AND lifted_at IS NULL LIMIT 1;
+
+-- suppressions_of --
+-- The entries that stop mail to one address.
+SELECT id, mailbox_id, reason FROM suppression WHERE tenant_id = $1 AND address = $2;
+
+-- deliveries --
+-- What became of each recipient of the present release.
+SELECT id, recipient, state, used, attempts FROM delivery WHERE message_id = $1 AND of_release = $2;

@@ -1,0 +1,24 @@
+"""What an operator may set for the gatekeeper."""
+
+from __future__ import annotations
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class GatekeeperSettings(BaseSettings):
+    """Read from GATEPOST_GATEKEEPER_*. A wrong value stops the start, not the third message."""
+
+    model_config = SettingsConfigDict(env_prefix="GATEPOST_GATEKEEPER_", frozen=True)
+
+    sweep_s: float = Field(15, gt=0, description="How often what is overdue, stuck or no longer allowed is looked for.")
+    stuck_after_s: float = Field(5, ge=0, description="A draft whose event did not come is judged after this long.")
+    hourly_limit: int | None = Field(
+        None, ge=0, description="Mails one mailbox may send in an hour before they are held; 0: no limit. "
+        "Unset: 1000, and no limit in the dev environment.",
+    )  # fmt: skip
+    loop_limit: int = Field(
+        10, ge=1, description="Answers on one thread in an hour after which a further one is held as a possible loop."
+    )
+    queue_life_s: int = Field(432_000, gt=0, description="How long a released mail may be tried: its grant ends then.")
+    workers: int = Field(64, ge=2, description="Events of one kind handled at a time.")
