@@ -1,0 +1,90 @@
+"""Which deliveries an event makes: one per subscribed endpoint and word, each with an id that a repeat makes again."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gatepost_contracts.event import Event
+from gatepost_notifier.words import (
+    MAILBOX_WORDS,
+    OVERSIGHT_WORDS,
+    Naming,
+    by_mailbox_url,
+    kind_of,
+    namings,
+)
+
+SYSTEM_MAILBOX = "mbx_system"
+
+
+@dataclass(frozen=True)
+class Subscription:
+    """One endpoint, as far as fanning out needs it."""
+
+    id: str
+    tenant_id: str
+    mailbox_id: str | None
+    source: str
+    events: tuple[str, ...]
+    is_thin: bool
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Subscription:
+        """From its row."""
+        is_thin = row["payload"] == "thin"
+        return cls(row["id"], row["tenant_id"], row["mailbox_id"], row["source"], tuple(row["events"]), is_thin)
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One delivery to be."""
+
+    id: str
+    subscription: Subscription
+    naming: Naming
+
+
+def kind(event: Event) -> str:
+    """Which row of the table of words the event is."""
+    gated = "gated" in " ".join(getattr(event, "reasons", ())) and not getattr(event, "discarded", False)
+    return kind_of(event.type, decided=bool(getattr(event, "decided", False)), gated=gated)
+
+
+def plan(event: Event, subscriptions: Iterable[Subscription]) -> tuple[Planned, ...]:
+    """Every delivery this event makes."""
+    what = kind(event)
+    return tuple(
+        Planned(delivery_id(event.event_id, subscription.id, naming.alias), subscription, naming)
+        for subscription in subscriptions
+        if concerns(event, subscription)
+        for naming in _namings(what, subscription)
+    )
+
+
+def concerns(event: Event, subscription: Subscription) -> bool:
+    """True when the event is of the subscriber's tenant and mailbox; what is tenant wide concerns every mailbox."""
+    if event.tenant_id != subscription.tenant_id:
+        return False
+    if event.type.startswith("email.") and event.mailbox_id == SYSTEM_MAILBOX:
+        return False                        # codes and notices are nobody's business
+    return subscription.mailbox_id in {None, event.mailbox_id} or event.mailbox_id == SYSTEM_MAILBOX
+
+
+def delivery_id(event_id: str, endpoint_id: str, alias: str) -> str:
+    """The same for every repeat of this event, endpoint and word."""
+    return "whd_" + hashlib.sha256(f"{event_id}\n{endpoint_id}\n{alias}".encode()).hexdigest()[:32]
+
+
+def _namings(what: str, subscription: Subscription) -> tuple[Naming, ...]:
+    match subscription.source:
+        case "mailbox":
+            return by_mailbox_url(what, MAILBOX_WORDS)
+        case "mailbox_oversight":
+            if what == "email.released":
+                return ()                   # only what a person released is news to reviewers
+            return by_mailbox_url(what, (*OVERSIGHT_WORDS, "oversight.pending"))
+        case _:
+            return namings(what, subscription.events)
