@@ -1,0 +1,116 @@
+"""An SMTP server that says what a test tells it to: replies, closes, half replies, silence, at any stage."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Self
+
+CLOSE, SILENT = "<close>", "<silent>"
+
+OK = {
+    "greeting": "220 peer ready\r\n",
+    "EHLO": "250-peer\r\n250 SIZE 1000000\r\n",
+    "HELO": "250 peer\r\n",
+    "MAIL": "250 2.1.0 ok\r\n",
+    "RCPT": "250 2.1.5 ok\r\n",
+    "DATA": "354 go\r\n",
+    "dot": "250 2.0.0 ok: queued as ABC123DEF\r\n",
+    "RSET": "250 ok\r\n",
+    "QUIT": "221 bye\r\n",
+}
+
+
+@dataclass
+class Mail:
+    sender: str = ""
+    recipients: list[str] = field(default_factory=list)
+    content: bytes = b""
+
+
+@dataclass
+class Peer:
+    """`says[stage]` is the reply, or a list used up one by one, or a function of the line; CLOSE and SILENT too."""
+
+    says: dict[str, str | list[str] | Callable[[str], str]] = field(default_factory=dict)
+    connections: int = 0
+    lines: list[str] = field(default_factory=list)
+    mails: list[Mail] = field(default_factory=list)
+    contents: list[bytes] = field(default_factory=list)  # everything that came after a 354, ended or not
+
+    async def __aenter__(self) -> Self:
+        self.writers: list[asyncio.StreamWriter] = []
+        self.server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=2**24)
+        self.port = self.server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.server.close()
+        for writer in self.writers:
+            writer.transport.abort()
+
+    def _reply(self, stage: str, line: str = "") -> str:
+        said = self.says.get(stage, OK.get(stage, "500 what?\r\n"))
+        if callable(said):
+            return said(line)
+        if isinstance(said, list):
+            return said.pop(0) if said else OK[stage]
+        return said
+
+    async def _say(self, writer: asyncio.StreamWriter, stage: str, line: str = "") -> bool:
+        reply = self._reply(stage, line)
+        if reply == SILENT:
+            await asyncio.sleep(3600)
+        close = reply.endswith(CLOSE)
+        writer.write(reply.removesuffix(CLOSE).encode())
+        await writer.drain()
+        if close:
+            writer.close()
+        return not close
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        self.writers.append(writer)
+        try:
+            await self._talk(reader, writer)
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass
+        finally:
+            writer.close()
+
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        mail = Mail()
+        if not await self._say(writer, "greeting"):
+            return
+        while line := (await reader.readline()).decode().rstrip("\r\n"):
+            self.lines.append(line)
+            verb = line.split(":")[0].split(" ")[0].upper()
+            if verb == "MAIL":
+                mail = Mail(sender=line.split("<")[1].split(">")[0])
+            reply_is_good = await self._say(writer, verb, line)
+            if not reply_is_good:
+                return
+            if verb == "RCPT":
+                mail.recipients.append(line.split("<")[1].split(">")[0])
+            if verb == "DATA" and self.says.get("DATA", "354").__str__().startswith("354"):
+                if "content" in self.says:
+                    await reader.readexactly(1000)
+                    await self._say(writer, "content")
+                    return
+                content = await self._content(reader)
+                mail.content = content
+                if not await self._say(writer, "dot"):
+                    self.mails.append(mail)
+                    return
+                self.mails.append(mail)
+
+    async def _content(self, reader: asyncio.StreamReader) -> bytes:
+        self.contents.append(b"")
+        lines: list[bytes] = []
+        while (line := await reader.readline()) != b".\r\n":
+            if not line:
+                raise ConnectionError
+            self.contents[-1] += line
+            lines.append(line.removeprefix(b".") if line.startswith(b".") else line)
+        return b"".join(lines)
