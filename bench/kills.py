@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
-from support.installation import Installation, Refused, header  # noqa: E402
+from support.installation import Installation, Refused, header
 
 TARGETS = ("ingest", "drafter", "gatekeeper", "sender", "notifier", "api", "nats", "postgres")
 
@@ -164,7 +164,9 @@ def everything(gatepost: Installation, direction: str) -> list[dict[str, Any]]:
 
 def tail_logs(data: Path) -> None:
     for log in sorted((data / "logs").glob("*.log")):
-        lines = [line for line in log.read_text(errors="replace").splitlines() if '"error"' in line or "Traceback" in line]
+        lines = [
+            line for line in log.read_text(errors="replace").splitlines() if '"error"' in line or "Traceback" in line
+        ]
         for line in lines[-5:]:
             print(f"{log.name}: {line[:400]}")
 

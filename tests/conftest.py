@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from support.installation import Installation
 
 MODES = ("read_only", "gated_all", "monitored", "autonomous")

@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+
 from support.installation import Installation, Refused, eventually, header
 
 KNOWN = "How long does delivery take? Where is my order?"
@@ -62,7 +63,10 @@ def test_a_mail_goes_all_the_way(gatepost: Installation, receiver: Receiver) -> 
     assert gatepost.left_in_reply_to(asked) == []
 
     decided = gatepost.call(
-        "POST", "/decide_email", {"message_id": held["message_id"], "decision": "approve", "revision": held["content_sha256"]}, key="reviewer"
+        "POST",
+        "/decide_email",
+        {"message_id": held["message_id"], "decision": "approve", "revision": held["content_sha256"]},
+        key="reviewer",
     )
     (left,) = eventually(lambda: gatepost.left_in_reply_to(asked), "the answer at the catcher")
 
@@ -131,7 +135,9 @@ def test_a_final_rejection_ends_it(gatepost: Installation) -> None:
     shown = gatepost.call("GET", f"/read_email?message_id={held['message_id']}")
     assert (shown["status"], shown["revisable"]) == ("rejected", False)
     with pytest.raises(Refused) as refusal:
-        gatepost.call("POST", "/decide_email", {"message_id": held["message_id"], "decision": "approve"}, key="reviewer")
+        gatepost.call(
+            "POST", "/decide_email", {"message_id": held["message_id"], "decision": "approve"}, key="reviewer"
+        )
     assert refusal.value.status == 409
     assert gatepost.left_in_reply_to(asked) == []
 
@@ -143,7 +149,9 @@ def test_what_the_drafter_does_not_know_is_left_to_a_person(gatepost: Installati
 
     assert "[REVIEWER:" in held["draft_body"]
     with pytest.raises(Refused):
-        gatepost.call("POST", "/decide_email", {"message_id": held["message_id"], "decision": "approve"}, key="reviewer")
+        gatepost.call(
+            "POST", "/decide_email", {"message_id": held["message_id"], "decision": "approve"}, key="reviewer"
+        )
 
 
 @pytest.mark.parametrize("mode", ["monitored", "autonomous"])
@@ -223,7 +231,11 @@ def test_unsubscribe_by_one_click_and_never_again(gatepost: Installation) -> Non
     held = gatepost.held_for(asked)
     gatepost.call("POST", "/decide_email", {"message_id": held["message_id"], "decision": "approve"}, key="reviewer")
     (left,) = eventually(lambda: gatepost.left_in_reply_to(asked), "the answer")
-    url = next(u for u in header(left, "list-unsubscribe").replace("<", " ").replace(">", " ").replace(",", " ").split() if u.startswith("http"))
+    url = next(
+        u
+        for u in header(left, "list-unsubscribe").replace("<", " ").replace(">", " ").replace(",", " ").split()
+        if u.startswith("http")
+    )
     assert url.startswith(gatepost.http_url)
 
     import urllib.request
@@ -240,7 +252,11 @@ def test_unsubscribe_by_one_click_and_never_again(gatepost: Installation) -> Non
         assert page.status == 200
     eventually(suppressed, "the suppression")
     with pytest.raises(Refused) as refusal:
-        gatepost.call("POST", "/send_email", {"from": gatepost.mailbox["address"], "to": "gone@customer.example", "subject": "s", "body": "b"})
+        gatepost.call(
+            "POST",
+            "/send_email",
+            {"from": gatepost.mailbox["address"], "to": "gone@customer.example", "subject": "s", "body": "b"},
+        )
     assert (refusal.value.status, refusal.value.body["code"]) == (400, "suppressed")
 
 

@@ -44,13 +44,18 @@ def faults(found: list[dict[str, Any]]) -> list[str]:
                 said.append(f"{name}: container may gain rights")
             if not own.get("readOnlyRootFilesystem"):
                 said.append(f"{name}: root file system is writable")
-            if {"cpu", "memory"} - set(container["resources"]["requests"]) or "memory" not in container["resources"]["limits"]:
+            if {"cpu", "memory"} - set(container["resources"]["requests"]) or "memory" not in container["resources"][
+                "limits"
+            ]:
                 said.append(f"{name}: no requests or memory limit")
             for variable in container.get("env", ()):
                 if "secretKeyRef" in str(variable.get("valueFrom")) or "://" in str(variable.get("value", "")):
                     said.append(f"{name}: {variable['name']} puts a secret into the environment")
             if name.removeprefix("gatepost-") in SERVICES:
-                probes = [container.get(p, {}).get("httpGet", {}).get("path") for p in ("startupProbe", "livenessProbe", "readinessProbe")]
+                probes = [
+                    container.get(p, {}).get("httpGet", {}).get("path")
+                    for p in ("startupProbe", "livenessProbe", "readinessProbe")
+                ]
                 if probes != ["/livez", "/livez", "/readyz"]:
                     said.append(f"{name}: probes are {probes}")
     for service in SERVICES:

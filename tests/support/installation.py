@@ -149,7 +149,9 @@ class Installation:
 
     def inbound(self, rfc_message_id: str, *, mailbox_id: str | None = None) -> dict[str, Any] | None:
         """The stored mail of this Message-ID."""
-        page = self.call("GET", f"/check_inbox?mailbox_id={mailbox_id or self.mailbox['id']}&limit=100&direction=inbound")
+        page = self.call(
+            "GET", f"/check_inbox?mailbox_id={mailbox_id or self.mailbox['id']}&limit=100&direction=inbound"
+        )
         return next((m for m in page["messages"] if m["rfc_message_id"] == rfc_message_id), None)
 
 

@@ -10,10 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 
+from gatepost_cli.knowledge import chunks_of, title_of
 from gatepost_contracts.ids import new_id
 from gatepost_store import Store
-
-from gatepost_cli.knowledge import chunks_of, title_of
 
 KEYS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     # name        principal kind  principal id     scopes
@@ -53,9 +52,7 @@ async def bootstrap(
     return [await add_mailbox(store, tenant, address, mode) for address, mode in mailboxes]
 
 
-async def add_key(
-    store: Store, tenant: str, principal: str, name: str, key: str, scopes: Sequence[str]
-) -> None:
+async def add_key(store: Store, tenant: str, principal: str, name: str, key: str, scopes: Sequence[str]) -> None:
     """Store the hash of a key; the key itself is never written to the database."""
     digest = hashlib.sha256(key.encode()).hexdigest()
     await store.execute("add_key", new_id("key"), tenant, principal, name, key[:12], digest, list(scopes))

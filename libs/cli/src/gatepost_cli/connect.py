@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import typer
-from gatepost_client import MultimailClient
-from gatepost_store import Queries, Store
 
 from gatepost_cli.ready import maybe_running, running
 from gatepost_cli.settings import CliSettings
+from gatepost_client import MultimailClient
+from gatepost_store import Queries, Store
 
 
 def api(key: str, data: Path | None = None) -> MultimailClient:

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from gatepost_contracts.ids import new_id
 from rich.console import Console
 from rich.table import Table
 
 from gatepost_cli.bootstrap import add_article, add_key, add_mailbox
 from gatepost_cli.connect import database_url, owner_store
+from gatepost_contracts.ids import new_id
 
 keys = typer.Typer(help="API keys: list, make, revoke.", no_args_is_help=True)
 mailbox = typer.Typer(help="Mailboxes: list, make, give knowledge.", no_args_is_help=True)

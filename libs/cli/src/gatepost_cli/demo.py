@@ -114,7 +114,9 @@ def _get(url: str) -> list[dict[str, Any]]:
 
 def _show(pending: dict[str, Any]) -> None:
     reasons = ", ".join(str(reason["rule"]) for reason in pending.get("reasons") or ())
-    console.print(Panel(Text(pending["draft_body"]), title=f"draft to {', '.join(pending['to'])}", subtitle=f"held: {reasons}"))
+    console.print(
+        Panel(Text(pending["draft_body"]), title=f"draft to {', '.join(pending['to'])}", subtitle=f"held: {reasons}")
+    )
 
 
 def _show_left(mail: dict[str, Any]) -> None:

@@ -8,49 +8,40 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gatepost_embedded.nats import Nats
+from gatepost_embedded.postgres import Postgres
+
 SERVICES = ("ingest", "drafter", "gatekeeper", "sender", "notifier", "api")
 
 
 @dataclass(frozen=True)
-class Ports:
-    """Where everything listens, on loopback."""
-
-    http: int
-    smtp: int
-    nats: int
-    nats_monitor: int
-    postgres: int
-    catcher_http: int
-    catcher_smtp: int
-    health: dict[str, int]
-
-
-@dataclass(frozen=True)
 class Plan:
-    """What `gatepost up` was asked for."""
+    """What `gatepost up` was asked for, and the servers it runs; their ports are known once they were started."""
 
     data: Path
     host: str
-    ports: Ports
+    http_port: int
+    smtp_port: int
+    health_ports: dict[str, int]
     relay: tuple[str, int]
-    has_catcher: bool
     provider: str
-    passwords: dict[str, str]            # of database roles and NATS users, by service
+    passwords: dict[str, str]
+    nats: Nats
+    postgres: Postgres
     inherited: dict[str, str] = field(default_factory=dict)
 
     @property
     def http_url(self) -> str:
         """Where clients reach the API."""
-        return f"http://{self.host}:{self.ports.http}"
+        return f"http://{self.host}:{self.http_port}"
 
     def nats_url(self, user: str) -> str:
         """The broker, as this user."""
-        return f"nats://{user}:{self.passwords[user]}@127.0.0.1:{self.ports.nats}"
+        return self.nats.url(user, self.passwords[user])
 
     def database_url(self, service: str) -> str:
-        """The database, as this service's role; the owner is `owner`."""
-        role = "gatepost" if service == "owner" else f"gp_{service}"
-        return f"postgresql://{role}:{self.passwords[service]}@127.0.0.1:{self.ports.postgres}/gatepost"
+        """The database, as this service's role."""
+        return self.postgres.url(f"gp_{service}", self.passwords[service])
 
     @property
     def dkim_records(self) -> Path:
@@ -67,7 +58,7 @@ DEV_PROFILE: dict[str, dict[str, str]] = {
 
 
 def service_environment(plan: Plan, service: str) -> dict[str, str]:
-    """The whole environment of one service: the dev profile, what the user set for it, its own addresses and secrets."""
+    """The whole environment of one service: the dev profile, the user's settings for it, its own secrets."""
     own = {
         "GATEPOST_ENV": "dev",
         "GATEPOST_NATS_URL": plan.nats_url(service),
@@ -75,7 +66,7 @@ def service_environment(plan: Plan, service: str) -> dict[str, str]:
         "GATEPOST_PUBLIC_URL": plan.http_url,
         "GATEPOST_KEYS_DIR": str(plan.data / "keys" / service),
         "GATEPOST_HEALTH_HOST": "127.0.0.1",
-        "GATEPOST_HEALTH_PORT": str(plan.ports.health[service]),
+        "GATEPOST_HEALTH_PORT": str(plan.health_ports[service]),
         "GATEPOST_ACK_WAIT_S": plan.inherited.get("GATEPOST_ACK_WAIT_S", "10"),
     }
     return DEV_PROFILE.get(service, {}) | _inherited(plan, service) | own | _addresses(plan, service)
@@ -90,9 +81,9 @@ def _inherited(plan: Plan, service: str) -> dict[str, str]:
 def _addresses(plan: Plan, service: str) -> dict[str, str]:
     match service:
         case "ingest":
-            return {"GATEPOST_INGEST_HOST": plan.host, "GATEPOST_INGEST_PORT": str(plan.ports.smtp)}
+            return {"GATEPOST_INGEST_HOST": plan.host, "GATEPOST_INGEST_PORT": str(plan.smtp_port)}
         case "api":
-            return {"GATEPOST_API_HOST": plan.host, "GATEPOST_API_PORT": str(plan.ports.http)}
+            return {"GATEPOST_API_HOST": plan.host, "GATEPOST_API_PORT": str(plan.http_port)}
         case "drafter":
             return {"GATEPOST_DRAFTER_PROVIDER": plan.provider}
         case "sender":

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from gatepost_client import MultimailClient, MultiMailError
 from rich.columns import Columns
 from rich.console import Console, Group
 from rich.panel import Panel
@@ -14,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gatepost_cli.connect import api
+from gatepost_client import MultimailClient, MultiMailError
 
 console = Console(highlight=False)
 CHOICES = "[a]pprove  [e]dit and approve  [r]eject  [t]hread  [s]kip  [q]uit"
@@ -91,7 +91,9 @@ def _one(reviewer: MultimailClient, item: dict[str, Any], place: str) -> bool:
                 _decide(reviewer, item, "approve", body=edited)
                 return True
             case "r":
-                note = typer.prompt("Why, for whoever writes the next draft (empty ends it)", default="", show_default=False)
+                note = typer.prompt(
+                    "Why, for whoever writes the next draft (empty ends it)", default="", show_default=False
+                )
                 _decide(reviewer, item, "reject", note=note or None)
                 return True
             case "t":
@@ -118,7 +120,9 @@ def _decide(
 def _show(item: dict[str, Any], place: str) -> None:
     original = item.get("original") or {}
     reasons = Text("\n".join(f"{r['rule']}: {r['why']}" for r in item.get("reasons") or ()))
-    left = Panel(Text(original.get("body_text") or "(no mail is answered)"), title=f"original, {original.get('from', '-')}")
+    left = Panel(
+        Text(original.get("body_text") or "(no mail is answered)"), title=f"original, {original.get('from', '-')}"
+    )
     right = Panel(Text(item["draft_body"]), title=f"draft {item['revision']} to {', '.join(item['to'])}")
     half = max(30, console.width // 2 - 2)
     console.rule(f"{place}: {item['subject']}")
@@ -129,4 +133,6 @@ def _show(item: dict[str, Any], place: str) -> None:
 
 def _show_thread(item: dict[str, Any]) -> None:
     for mail in (item.get("thread") or {}).get("messages") or ():
-        console.print(Panel(Text(mail["body_text"]), title=f"{mail['direction']}, {mail['from']}, {mail['received_at']}"))
+        console.print(
+            Panel(Text(mail["body_text"]), title=f"{mail['direction']}, {mail['from']}, {mail['received_at']}")
+        )

@@ -1,0 +1,28 @@
+"""The `gatepost` command."""
+
+from __future__ import annotations
+
+import typer
+
+from gatepost_cli.broker import events, migrate, streams
+from gatepost_cli.credentials import keys, mailbox
+from gatepost_cli.demo import demo
+from gatepost_cli.review import review
+from gatepost_cli.status import status
+from gatepost_cli.up import up
+
+app = typer.Typer(
+    help="Email infrastructure for AI agents, with a human at the gate.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (up, demo, review, status, migrate):
+    app.command()(command)
+for name, group in {"keys": keys, "mailbox": mailbox, "streams": streams, "events": events}.items():
+    app.add_typer(group, name=name)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,77 @@
+"""`gatepost streams`, `gatepost events`, `gatepost migrate`: what an operator does to the broker and the database."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Annotated
+
+import nats
+import typer
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+
+from gatepost_cli.connect import database_url, nats_url
+from gatepost_runtime import streams as declared
+from gatepost_store import migrate as migrations
+
+streams = typer.Typer(help="Streams and durables: one declaration, one writer.", no_args_is_help=True)
+events = typer.Typer(help="Events as they are published.", no_args_is_help=True)
+Data = Annotated[Path | None, typer.Option(help="Data folder of the running installation.")]
+
+
+@streams.command("apply")
+def apply(data: Data = None) -> None:
+    """Make the streams and durables what this release declares; safe to run again."""
+    for line in asyncio.run(declared.apply(nats_url(data))):
+        typer.echo(line)
+
+
+@events.command("tail")
+def tail(
+    subject: Annotated[str, typer.Argument(help="An event type, or a subject with wildcards.")] = ">",
+    data: Data = None,
+    last: Annotated[int, typer.Option(help="Begin with this many past events.")] = 0,
+    count: Annotated[int, typer.Option(help="Leave after this many; 0: never.")] = 0,
+) -> None:
+    """Print events as they happen, one JSON object a line.
+
+    Examples: gatepost events tail; gatepost events tail email.held --last 10
+    """
+    wanted = subject if subject.endswith(">") or subject.count(".") > 1 else f"{subject}.*"
+    try:
+        asyncio.run(_tail(nats_url(data), wanted, last, count))
+    except KeyboardInterrupt:
+        raise typer.Exit(0) from None
+
+
+async def _tail(url: str, subject: str, last: int, count: int) -> None:
+    """An ephemeral consumer without acks, so that watching changes nothing."""
+    client = await nats.connect(url)
+    js = client.jetstream()
+    start = max(1, (await js.stream_info("EVENTS")).state.last_seq + 1 - last)
+    config = ConsumerConfig(
+        deliver_policy=DeliverPolicy.BY_START_SEQUENCE, opt_start_seq=start, ack_policy=AckPolicy.NONE,
+        filter_subject=None if subject == ">" else subject, inactive_threshold=30,
+    )  # fmt: skip
+    consumer = await js.pull_subscribe(subject, stream="EVENTS", config=config)
+    seen = 0
+    try:
+        while not count or seen < count:
+            try:
+                batch = await consumer.fetch(100, timeout=5)
+            except TimeoutError:
+                continue
+            for message in batch:
+                seen += 1
+                typer.echo(json.dumps({"subject": message.subject, **json.loads(message.data)}))
+                if count and seen >= count:
+                    return
+    finally:
+        await client.close()
+
+
+def migrate(data: Data = None) -> None:
+    """Bring the database to the schema of this release; safe to run again."""
+    done = asyncio.run(migrations.migrate(database_url(data), passwords=None))
+    typer.echo("\n".join(done) if done else "nothing to do")
