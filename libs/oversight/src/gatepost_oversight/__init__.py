@@ -1,1 +1,1 @@
-"""The lifecycle and policy tables of Gatepost, their evaluator and SQL. Pure."""
+"""The rules of oversight as tables: who may move a mail from where to where, and what policy says of a draft."""

@@ -1,65 +1,78 @@
-"""The closed language of guards and effects: nested tuples, one evaluator, and SQL compiled from the same tuples.
+"""A closed expression language of 14 operators, read alike by Python, SQL and the prover.
 
-`eq` and `ne` treat null as a value (IS [NOT] DISTINCT FROM); a guard's conjunct holds only when it is true, never null.
+An expression is a nested tuple whose first item names the operator, so that it can be printed, hashed and compared.
+One walker, `evaluate`, gives it meaning through an algebra. There are no loops, strings or clocks in it: a timer or
+a signature check arrives as a variable or an argument.
+Nothing is unknown in the end: `eq` and `ne` treat None as a value, and where a truth value is None it counts as false.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
 
 from gatepost_oversight.mode import LEVELS
 
 Expr = tuple[Any, ...]
+T = TypeVar("T")
+
+OPERATORS = frozenset(
+    ("var", "arg", "const", "eq", "ne", "and", "or", "not", "le", "ite", "add", "role", "principal", "level")
+)
+ACTOR: Expr = ("arg", "actor")
+TRUE: Expr = ("const", True)
+FALSE: Expr = ("const", False)
+NOTHING: Expr = ("const", None)
 
 
 def var(name: str) -> Expr:
-    """A column of the mail, or a live fact."""
+    """A variable of the mail, its delivery or the world around it."""
     return ("var", name)
 
 
 def arg(name: str) -> Expr:
-    """What the step was given."""
+    """An argument of this step."""
     return ("arg", name)
 
 
 def const(value: str | int | bool | None) -> Expr:
-    """A value of the table itself."""
-    return ("const", value)
+    """A constant."""
+    return ("const", value if value is None or isinstance(value, bool | int) else str(value))
 
 
 def eq(a: Expr, b: Expr) -> Expr:
-    """Equal, null included."""
+    """Equal; nothing equals nothing."""
     return ("eq", a, b)
 
 
 def ne(a: Expr, b: Expr) -> Expr:
-    """Different, null included."""
+    """Not equal."""
     return ("ne", a, b)
 
 
-def both(*parts: Expr) -> Expr:
-    """All hold."""
+def all_of(*parts: Expr) -> Expr:
+    """Every part holds."""
     return ("and", *parts)
 
 
-def either(*parts: Expr) -> Expr:
-    """At least one holds."""
+def any_of(*parts: Expr) -> Expr:
+    """At least one part holds."""
     return ("or", *parts)
 
 
-def no(a: Expr) -> Expr:
-    """Not true."""
+def negate(a: Expr) -> Expr:
+    """It does not hold."""
     return ("not", a)
 
 
 def le(a: Expr, b: Expr) -> Expr:
-    """At most; null when a side is null."""
+    """At most; false when either is nothing."""
     return ("le", a, b)
 
 
 def ite(condition: Expr, then: Expr, otherwise: Expr) -> Expr:
-    """If, then, else; a null condition is false."""
+    """One or the other."""
     return ("ite", condition, then, otherwise)
 
 
@@ -68,85 +81,136 @@ def add(a: Expr, b: Expr) -> Expr:
     return ("add", a, b)
 
 
-def level(a: Expr) -> Expr:
-    """How loose a mode is; 0 is the strictest."""
-    return ("level", a)
+def level(mode: Expr) -> Expr:
+    """Place of a mode in the order of strictness."""
+    return ("level", mode)
 
 
-def evaluate(expr: Expr, variables: Mapping[str, Any], arguments: Mapping[str, Any]) -> Any:
-    """The value in this world. A name that is missing is null."""
+ROLE: Expr = ("role", ACTOR)
+PRINCIPAL: Expr = ("principal", ACTOR)
+
+
+class Algebra(Protocol[T]):
+    """What the operators mean."""
+
+    def var(self, name: str) -> T: ...
+    def arg(self, name: str) -> T: ...
+    def const(self, value: str | int | bool | None) -> T: ...
+    def eq(self, a: T, b: T) -> T: ...
+    def ne(self, a: T, b: T) -> T: ...
+    def conjunction(self, parts: Sequence[T]) -> T: ...
+    def disjunction(self, parts: Sequence[T]) -> T: ...
+    def negation(self, a: T) -> T: ...
+    def le(self, a: T, b: T) -> T: ...
+    def ite(self, condition: T, then: T, otherwise: T) -> T: ...
+    def add(self, a: T, b: T) -> T: ...
+    def role(self, credential: Expr) -> T: ...
+    def principal(self, credential: Expr) -> T: ...
+    def level(self, mode: T) -> T: ...
+
+
+def evaluate(expr: Expr, algebra: Algebra[T]) -> T:
+    """What the expression means in this algebra."""
     match expr:
-        case ("var", name):
-            return variables.get(name)
-        case ("arg", name):
-            return arguments.get(name)
+        case ("var", str(name)):
+            return algebra.var(name)
+        case ("arg", str(name)):
+            return algebra.arg(name)
         case ("const", value):
-            return value
+            return algebra.const(value)
+        case ("role", credential):
+            return algebra.role(credential)
+        case ("principal", credential):
+            return algebra.principal(credential)
+        case ("and", *parts):
+            return algebra.conjunction([evaluate(p, algebra) for p in parts])
+        case ("or", *parts):
+            return algebra.disjunction([evaluate(p, algebra) for p in parts])
+        case ("not", a):
+            return algebra.negation(evaluate(a, algebra))
+        case ("level", a):
+            return algebra.level(evaluate(a, algebra))
         case ("ite", condition, then, otherwise):
-            chosen = then if evaluate(condition, variables, arguments) is True else otherwise
-            return evaluate(chosen, variables, arguments)
-    values = [evaluate(part, variables, arguments) for part in expr[1:]]
-    return _OPERATORS[expr[0]](*values)
+            return algebra.ite(evaluate(condition, algebra), evaluate(then, algebra), evaluate(otherwise, algebra))
+        case ("eq" | "ne" | "le" | "add" as name, a, b):
+            method = getattr(algebra, name)
+            result: T = method(evaluate(a, algebra), evaluate(b, algebra))
+            return result
+    raise ValueError(f"no such expression: {expr!r}")
 
 
-def _both(*values: Any) -> bool | None:
-    if any(value is False for value in values):
-        return False
-    return None if any(value is None for value in values) else True
+@dataclass(frozen=True)
+class Values(Generic[T]):
+    """The algebra of plain values: what the services' own evaluation and the exhaustive search run on."""
+
+    variables: Mapping[str, Any]
+    arguments: Mapping[str, Any]
+    role_name: str = ""
+    principal_id: str | None = None
+
+    def var(self, name: str) -> Any:
+        """Its value; a name that is not there is a mistake, not nothing."""
+        return self.variables[name]
+
+    def arg(self, name: str) -> Any:
+        """Its value, or nothing where it was not given."""
+        return self.arguments.get(name)
+
+    def const(self, value: str | int | bool | None) -> Any:
+        """Itself."""
+        return value
+
+    def eq(self, a: Any, b: Any) -> Any:
+        """As IS NOT DISTINCT FROM."""
+        return a == b
+
+    def ne(self, a: Any, b: Any) -> Any:
+        """As IS DISTINCT FROM."""
+        return a != b
+
+    def conjunction(self, parts: Sequence[Any]) -> Any:
+        """All true."""
+        return all(p is True for p in parts)
+
+    def disjunction(self, parts: Sequence[Any]) -> Any:
+        """One true."""
+        return any(p is True for p in parts)
+
+    def negation(self, a: Any) -> Any:
+        """As IS NOT TRUE."""
+        return a is not True
+
+    def le(self, a: Any, b: Any) -> Any:
+        """At most."""
+        return a is not None and b is not None and a <= b
+
+    def ite(self, condition: Any, then: Any, otherwise: Any) -> Any:
+        """As CASE WHEN."""
+        return then if condition is True else otherwise
+
+    def add(self, a: Any, b: Any) -> Any:
+        """The sum, or nothing."""
+        return None if a is None or b is None else a + b
+
+    def role(self, credential: Expr) -> Any:
+        """Of the one who acts."""
+        assert credential == ACTOR
+        return self.role_name
+
+    def principal(self, credential: Expr) -> Any:
+        """Of the one who acts."""
+        assert credential == ACTOR
+        return self.principal_id
+
+    def level(self, mode: Any) -> Any:
+        """Its place, or nothing."""
+        return LEVELS.get(mode) if mode is not None else None
 
 
-def _either(*values: Any) -> bool | None:
-    if any(value is True for value in values):
-        return True
-    return None if any(value is None for value in values) else False
-
-
-_OPERATORS: dict[str, Callable[..., Any]] = {
-    "eq": lambda a, b: a == b,
-    "ne": lambda a, b: a != b,
-    "and": _both,
-    "or": _either,
-    "not": lambda a: a is not True,
-    "le": lambda a, b: None if a is None or b is None else a <= b,
-    "add": lambda a, b: None if a is None or b is None else a + b,
-    "level": LEVELS.get,
-}
-
-
-def to_sql(expr: Expr, variables: Mapping[str, str]) -> str:
-    """The same value in SQL; `variables` says where each variable stands, arguments are columns of `c`."""
-    match expr:
-        case ("var", name):
-            return variables[name]
-        case ("arg", name):
-            return f"c.{name}"
-        case ("const", None):
-            return "NULL"
-        case ("const", bool() as value):
-            return "true" if value else "false"
-        case ("const", int() as value):
-            return str(value)
-        case ("const", value):
-            return "'" + str(value).replace("'", "''") + "'"
-    parts = [to_sql(part, variables) for part in expr[1:]]
-    match expr[0]:
-        case "eq":
-            return f"({parts[0]} IS NOT DISTINCT FROM {parts[1]})"
-        case "ne":
-            return f"({parts[0]} IS DISTINCT FROM {parts[1]})"
-        case "and":
-            return "(" + " AND ".join(parts) + ")"
-        case "or":
-            return "(" + " OR ".join(parts) + ")"
-        case "not":
-            return f"({parts[0]} IS NOT TRUE)"
-        case "le":
-            return f"({parts[0]} <= {parts[1]})"
-        case "add":
-            return f"({parts[0]} + {parts[1]})"
-        case "ite":
-            return f"(CASE WHEN {parts[0]} THEN {parts[1]} ELSE {parts[2]} END)"
-        case "level":
-            whens = " ".join(f"WHEN '{name}' THEN {number}" for name, number in LEVELS.items())
-            return f"(CASE {parts[0]} {whens} END)"
-    raise ValueError(f"no such operator: {expr[0]}")
+def names(expr: Expr, operator: str) -> Iterator[str]:
+    """The names of all variables (`var`) or arguments (`arg`) in the expression."""
+    if expr[0] == operator and isinstance(expr[1], str):
+        yield expr[1]
+    elif expr[0] not in ("var", "arg", "const", "role", "principal"):
+        for part in expr[1:]:
+            yield from names(part, operator)

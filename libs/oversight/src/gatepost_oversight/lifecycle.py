@@ -1,222 +1,203 @@
-"""The life of a mail and of its deliveries: who may do what, when, and what follows.
+"""The life of a mail as one table: every step there is, and nothing else.
 
-Pure data. Services run it, the database is generated from it, the proofs read it.
-Rows of a mail: T01 to T22 and T34; of a delivery: T24 to T33; R1 adds a revision and moves nothing.
+Services run these rows as generated SQL, the console asks them which button is enabled, the proofs read them.
+`src` of a message row and of a delivery row are states of what it moves; a row on a delivery recomputes the message's.
+Ids are written into every audit record and never reused. T23 stays unused: being due is the claim's condition DUE.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from gatepost_oversight.expr import (
+    FALSE, NOTHING, PRINCIPAL, TRUE, Expr, add, all_of, any_of, arg, const, eq, ite, le, level, ne, negate, var,
+)  # fmt: skip
+from gatepost_oversight.mode import Mode
+from gatepost_oversight.move import Move, On, Role, move
+from gatepost_oversight.states import State as S
+from gatepost_oversight.terms import (
+    ASK, CLAIM, CONTENT, EDIT_COMPLETE, IS_ANNOUNCED, IS_CLAIMED, LEASE_OVER, NEWER, NO_FIRST,
+    NO_PLACEHOLDER, NOT_AUTHOR, NOT_CLAIMED, NOT_FROZEN, NOT_READ_ONLY, NOT_REFUSABLE, NOT_RELEASABLE, NOT_USED, NOTE,
+    ONE_PERSON, OPEN, OTHERS_FIRST, OVERDUE, OWN, OWN_DRAFT, OWN_EDIT, OWN_OR_PERSON, OWNER, READ_ONLY, RELEASABLE,
+    SEEN, SENDABLE_BACK, TWO_PERSON, UNFINISHED, is_true, one_of, verdict,
+)  # fmt: skip
+from gatepost_oversight.world import WORLD
 
-from gatepost_oversight.credential import Role
-from gatepost_oversight.expr import Expr, add, arg, both, const, either, eq, ite, le, level, ne, no, var
+AGENT, REVIEWER, OPERATOR, SYSTEM = Role.AGENT, Role.REVIEWER, Role.OPERATOR, Role.SYSTEM
+ONE = const(1)
 
-A, V, O, S = Role.AGENT, Role.REVIEWER, Role.OPERATOR, Role.SYSTEM
-
-
-def _looser(a: Expr, b: Expr) -> Expr:
-    return ite(le(level(a), level(b)), a, b)
-
-
-BASE = ite(ne(var("granted_mode"), const(None)), var("granted_mode"), var("mode"))
-ASKED = ite(
-    either(eq(var("ask"), const(None)), both(eq(var("covers_ask"), const(True)), eq(var("ask"), const("gated_send")))),
-    BASE,
-    var("ask"),
+# What rows set, by theme.
+NO_APPROVALS: dict[str, Expr] = {n: NOTHING for n in ("ok1", "ok1_hash", "ok1_key", "ok2", "ok2_hash", "ok2_key")}
+ADOPT: dict[str, Expr] = {
+    n: var(f"rev_{n}") for n in ("content", "placeholder", "recipients", "subject", "category", "evidence")
+} | {"revision": var("rev_n")}
+TIGHTENED = ite(
+    any_of(eq(var("rev_ask"), NOTHING), le(level(var("ask")), level(var("rev_ask")))), var("ask"), var("rev_ask")
 )
-EFFECTIVE = _looser(_looser(BASE, var("ceiling")), ASKED)
-GATED = le(level(EFFECTIVE), level(const("gated_send")))
-APPROVED = both(
-    ne(var("ok1"), const(None)),
-    eq(var("ok1_hash"), var("content")),
-    either(
-        no(var("two_person")),
-        both(ne(var("ok2"), const(None)), eq(var("ok2_hash"), var("content")), ne(var("ok2"), var("ok1"))),
-    ),
-)
-RELEASABLE = either(no(GATED), APPROVED, eq(var("system_template"), const(True)))
-HAS_CONTENT = ne(var("content"), const(None))
-UNTRIED = no(var("attempted"))
-SEEN_HASH = eq(arg("seen_hash"), var("content"))
-SEEN_HEAD = eq(arg("seen_head"), var("thread_head"))
+HOLD: dict[str, Expr] = {
+    "reasons": arg("reasons"), "held_at": arg("now"), "expires_at": arg("expires_at"),
+    "mode_grant_id": ite(ne(arg("mode_grant_id"), NOTHING), arg("mode_grant_id"), var("mode_grant_id")),
+}  # fmt: skip
+DECIDED: dict[str, Expr] = {"decided_by": PRINCIPAL, "decided_at": arg("now")}
+RELEASE: dict[str, Expr] = {
+    "release": add(var("release"), ONE), "grant_token": arg("grant"), "released_at": arg("now"),
+    "expires_at": arg("expires_at"),
+}  # fmt: skip
+OK1: dict[str, Expr] = {
+    "ok1": PRINCIPAL, "ok1_hash": var("content"), "ok1_key": arg("actor_key"),
+    "ok2": NOTHING, "ok2_hash": NOTHING, "ok2_key": NOTHING,
+}  # fmt: skip
+OK2: dict[str, Expr] = {"ok2": PRINCIPAL, "ok2_hash": var("content"), "ok2_key": arg("actor_key")}
+OK1_EDIT: dict[str, Expr] = OK1 | {"ok1_hash": var("rev_content")}
+CLAIMED: dict[str, Expr] = {
+    "used": TRUE, "phase": const("claimed"), "owner": arg("owner"), "lease_until": arg("lease_until"),
+    "attempts": add(var("attempts"), ONE), "sent_hash": var("content"),
+}  # fmt: skip
+OUTCOME: dict[str, Expr] = {
+    "phase": const("none"), "owner": NOTHING, "lease_until": NOTHING, "via": arg("via"), "stage": arg("stage"),
+    "code": arg("code"), "enhanced": arg("enhanced"), "reply": arg("reply"), "remote_id": arg("remote_id"),
+}  # fmt: skip
+END: dict[str, Expr] = OUTCOME | {"ended_at": arg("now")}
 
-Guard = tuple[tuple[str, Expr], ...]
+_UNSENT = (S.DRAFTING, S.DRAFTED, S.HELD, S.REVISING, S.RELEASED)
 
-
-class Move(NamedTuple):
-    """One row: in these states, by these roles, when every conjunct holds, go there, set this, tell the world."""
-
-    id: str
-    event: str
-    src: tuple[str, ...]
-    roles: tuple[Role, ...]
-    guard: Guard
-    dst: str
-    sets: tuple[tuple[str, Expr], ...] = ()
-    emits: tuple[str, ...] = ()
-    of: str = "message"
-    releases: bool = False
-    service: str = "gatekeeper"
-    doc: str = ""
-
-
-NOT_AUTHOR: tuple[str, Expr] = ("NOT_AUTHOR", ne(arg("principal"), var("author")))
-OWN: tuple[str, Expr] = ("OWN", eq(arg("principal"), var("author")))
-SEEN: Guard = (("SEEN", SEEN_HASH), ("HEAD", SEEN_HEAD))
-COMPLETE: Guard = (("CONTENT", HAS_CONTENT), ("PLACEHOLDER", no(var("placeholder"))))
-ALONE: tuple[str, Expr] = ("ONE_PERSON", no(var("two_person")))
-NOTHING = const(None)
-DROP_APPROVALS = (
-    ("ok1", NOTHING), ("ok1_hash", NOTHING), ("ok1_key", NOTHING),
-    ("ok2", NOTHING), ("ok2_hash", NOTHING), ("ok2_key", NOTHING),
-)  # fmt: skip
-ADOPT = (
-    ("revision", arg("revision")), ("content", arg("new_hash")), ("recipients", arg("recipients")),
-    ("placeholder", arg("placeholder")), ("subject", arg("subject")),
-)  # fmt: skip
-HOLD = (("reasons", arg("reasons")), ("held_at", arg("now")), ("expires_at", arg("expires_at")))
-DECIDED = (("decided_by", arg("principal")), ("decided_at", arg("now")))
-LET_GO = (
-    ("release", add(var("release"), const(1))), ("grant_token", arg("grant_token")), ("released_at", arg("now")),
-    ("reasons", arg("reasons")),
-)  # fmt: skip
-APPROVE_1 = (("ok1", arg("principal")), ("ok1_hash", arg("approved_hash")), ("ok1_key", arg("actor")))
-APPROVE_2 = (("ok2", arg("principal")), ("ok2_hash", arg("approved_hash")), ("ok2_key", arg("actor")))
-SAME_HASH: tuple[str, Expr] = ("APPROVED_HASH", eq(arg("approved_hash"), var("content")))
-EDIT_HASH: tuple[str, Expr] = ("APPROVED_HASH", eq(arg("approved_hash"), arg("new_hash")))
-FROZEN_NOT: tuple[str, Expr] = ("NEVER_TRIED", UNTRIED)
-OFF_WIRE: tuple[str, Expr] = ("OFF_WIRE", no(var("on_wire")))
-WAITING = ("drafting", "drafted", "held", "revising", "released")
-
-MESSAGE_MOVES: tuple[Move, ...] = (
-    Move("T03", "admit", ("quarantined",), (V,), (), "received", DECIDED, ("email.received",), doc="A reviewer lets inbound mail through."),
-    Move("T04", "discard", ("quarantined",), (V, O), (), "discarded", DECIDED, ("email.quarantined",), doc="A person throws inbound mail away."),
-    Move("T06", "submit", ("drafting",), (S,),
-         (("NOT_LOOSER", either(eq(arg("ask_new"), NOTHING), le(level(_looser(_looser(BASE, var("ceiling")), arg("ask_new"))), level(_looser(BASE, var("ceiling")))))),
-          ("NOT_READ_ONLY", ne(var("mode"), const("read_only")))),
-         "drafted", (*ADOPT, *DROP_APPROVALS, ("ask", arg("ask_new"))), doc="The author's revision is taken up for judgement."),
-    Move("T07", "draft_failed", ("drafting", "revising"), (S,), (), "held", HOLD, ("email.held",), doc="No draft came about; a person must write it."),
-    Move("T08", "pass", ("drafted",), (S,), (*COMPLETE, ("RELEASABLE", RELEASABLE)), "released", LET_GO, ("email.released",), releases=True,
-         doc="Policy lets it go."),
-    Move("T09", "hold", ("drafted",), (S,), (), "held", HOLD, ("email.held",), doc="Policy wants a person to look."),
-    Move("T10", "refuse", ("drafted", "held", "released", "deferred"), (S,),
-         (("FORBIDDEN", either(eq(var("any_suppressed"), const(True)), eq(var("policy_block"), const(True)),
-                               both(eq(var("state"), const("drafted")), eq(var("mode"), const("read_only"))))),
-          ("REASON", ne(arg("reason"), NOTHING)), OFF_WIRE),
-         "refused", (("reason", arg("reason")), ("reasons", arg("reasons"))), ("email.refused",), doc="Policy forbids it."),
-    Move("T11", "approve", ("held",), (V,), (NOT_AUTHOR, *SEEN, *COMPLETE, ALONE, SAME_HASH), "released", (*APPROVE_1, *DECIDED, *LET_GO),
-         ("email.released",), releases=True, doc="A reviewer lets exactly this content go."),
-    Move("T12", "approve_first", ("held",), (V,),
-         (NOT_AUTHOR, *SEEN, *COMPLETE, ("TWO_PERSON", eq(var("two_person"), const(True))), SAME_HASH, ("NO_FIRST", ne(var("ok1_hash"), var("content")))),
-         "held", (*APPROVE_1, *DECIDED), doc="The first of two approvals."),
-    Move("T13", "approve_second", ("held",), (V,),
-         (NOT_AUTHOR, *SEEN, *COMPLETE, ("TWO_PERSON", eq(var("two_person"), const(True))), SAME_HASH,
-          ("FIRST", eq(var("ok1_hash"), var("content"))), ("OTHER_PERSON", ne(var("ok1"), arg("principal")))),
-         "released", (*APPROVE_2, *DECIDED, *LET_GO), ("email.released",), releases=True, doc="The second person completes it."),
-    Move("T14", "edit", ("held",), (V,), (*SEEN, FROZEN_NOT), "held", (*ADOPT, *DROP_APPROVALS), ("email.held",), doc="A reviewer rewrites it and leaves it waiting."),
-    Move("T15a", "edit_approve", ("held",), (V,), (NOT_AUTHOR, *SEEN, FROZEN_NOT, ("PLACEHOLDER", no(arg("placeholder"))), ALONE, EDIT_HASH),
-         "released", (*DROP_APPROVALS[3:], *ADOPT, *APPROVE_1, *DECIDED, *LET_GO), ("email.released",), releases=True,
-         doc="A reviewer rewrites it and lets the new content go."),
-    Move("T15b", "edit_approve", ("held",), (V,),
-         (NOT_AUTHOR, *SEEN, FROZEN_NOT, ("PLACEHOLDER", no(arg("placeholder"))), ("TWO_PERSON", eq(var("two_person"), const(True))), EDIT_HASH),
-         "held", (*DROP_APPROVALS[3:], *ADOPT, *APPROVE_1, *DECIDED), ("email.held",), doc="The editor counts as the first of two."),
-    Move("T16", "fall_back", ("released", "deferred"), (S,), (("NOT_RELEASABLE", no(RELEASABLE)), OFF_WIRE), "held", HOLD, ("email.held",),
-         doc="The world was tightened; it waits for a person again."),
-    Move("T17", "send_back", ("held",), (V, O),
-         (("NOTE", eq(arg("has_note"), const(True))), ("NOT_FINAL", no(arg("final"))), ("ROUNDS", le(add(var("rounds"), const(1)), var("rounds_max"))), FROZEN_NOT),
-         "revising", (*DROP_APPROVALS, *DECIDED, ("rounds", add(var("rounds"), const(1))), ("reason", arg("reason")), ("rejection_final", const(False))),
-         ("email.rejected",), doc="Back to its author, with a note."),
-    Move("T18", "reject", ("held",), (V, O),
-         (("ENDS", either(no(arg("has_note")), eq(arg("final"), const(True)), no(le(add(var("rounds"), const(1)), var("rounds_max"))), eq(var("attempted"), const(True)))),),
-         "rejected", (*DROP_APPROVALS, *DECIDED, ("reason", arg("reason")), ("rejection_final", const(True))), ("email.rejected",), doc="A person said no, for good."),
-    Move("T19", "revise", ("revising", "held"), (S,), (("BY_AUTHOR", eq(arg("author"), var("author"))), FROZEN_NOT), "held", (*ADOPT, *DROP_APPROVALS, *HOLD),
-         ("email.held",), doc="A rewrite stays held: policy must not free what was held."),
-    Move("T20", "cancel", (*WAITING, "deferred"), (A, V, O),
-         (OFF_WIRE, ("OWN", either(ne(arg("role"), const("agent")), eq(arg("principal"), var("author"))))), "cancelled",
-         (("reason", arg("reason")),), ("email.cancelled",), doc="Withdrawn before it was on the wire."),
-    Move("T21", "expire", ("quarantined", *WAITING), (S,), (("OVERDUE", eq(var("overdue"), const(True))), OFF_WIRE, ("UNTRIED", UNTRIED)), "expired", (),
-         ("email.expired",), doc="Time ends it unsent; it never approves."),
-    Move("T22", "supersede", WAITING, (S,), (OFF_WIRE, ("UNTRIED", UNTRIED)), "superseded", (("reason", arg("reason")),), ("email.superseded",),
-         doc="A newer draft answers a later mail of the customer."),
+INBOUND: tuple[Move, ...] = (
+    move("T01", "receive", (), (SYSTEM,),
+         (("FINE", all_of(is_true(arg("fine")), ne(var("mode"), const(Mode.GATED_ALL)))),), S.RECEIVED,
+         "Mail came in and agents may see it.", emits="email.received", on=On.NEW, by="ingest"),
+    move("T02", "quarantine", (), (SYSTEM,),
+         (("NOT_FINE", any_of(negate(arg("fine")), eq(var("mode"), const(Mode.GATED_ALL)))),), S.QUARANTINED,
+         "Mail came in and is kept aside.", emits="email.quarantined", on=On.NEW, by="ingest"),
+    move("T03", "admit", (S.QUARANTINED,), (REVIEWER,), (), S.RECEIVED,
+         "A reviewer lets agents see it.", emits="email.received", sets=DECIDED | {"expires_at": NOTHING}),
+    move("T04", "discard", (S.QUARANTINED,), (REVIEWER, OPERATOR), (), S.DISCARDED,
+         "A person throws it away.", emits="email.quarantined", sets=DECIDED | {"expires_at": NOTHING}),
 )  # fmt: skip
 
-IS_OPEN: tuple[str, Expr] = ("OPEN", both(eq(var("follows"), const(True)), eq(var("of_release"), var("release"))))
-CLEAR: Guard = (
-    ("NOT_READ_ONLY", ne(EFFECTIVE, const("read_only"))), ("NOT_PAUSED", no(var("paused"))),
-    ("NOT_SUPPRESSED", no(var("suppressed"))), ("NOT_BLOCKED", no(var("policy_block"))),
-)  # fmt: skip
-READY: Guard = (
-    IS_OPEN, ("RELEASABLE", RELEASABLE), *CLEAR, ("GRANT", eq(arg("grant_ok"), const(True))),
-    ("DUE", eq(var("due"), const(True))), ("TURN", eq(var("turn"), const(True))),
-)  # fmt: skip
-CLAIM = (
-    ("phase", const("claimed")), ("owner", arg("owner")), ("lease_until", arg("lease_until")), ("used", const(True)),
-    ("sent_hash", var("content")), ("attempts", add(var("attempts"), const(1))),
-)  # fmt: skip
-TOLD = (
-    ("phase", const("none")), ("owner", NOTHING), ("lease_until", NOTHING), ("stage", arg("stage")), ("code", arg("code")),
-    ("enhanced", arg("enhanced")), ("reply", arg("reply")), ("remote_id", arg("remote_id")), ("via", arg("via")),
-)  # fmt: skip
-MINE: tuple[str, Expr] = ("MINE", eq(var("owner"), arg("owner")))
-PHASE_CLAIMED: tuple[str, Expr] = ("CLAIMED", eq(var("phase"), const("claimed")))
-PHASE_ANNOUNCED: tuple[str, Expr] = ("ANNOUNCED", eq(var("phase"), const("announced")))
-NOTED: tuple[str, Expr] = ("NOTE", eq(arg("has_note"), const(True)))
-END = ("ended_at", arg("now"))
-
-DELIVERY_MOVES: tuple[Move, ...] = (
-    Move("T24", "claim", ("released",), (S,), READY, "sending", CLAIM, of="delivery", service="sender", doc="A sender takes it up."),
-    Move("T25", "retry", ("deferred",), (S,), READY, "sending", CLAIM, of="delivery", service="sender", doc="A sender tries again."),
-    Move("T26", "takeover", ("sending",), (S,), (PHASE_CLAIMED, ("LEASE_OVER", eq(var("lease_over"), const(True)))), "sending",
-         (("owner", arg("owner")), ("lease_until", arg("lease_until"))), of="delivery", service="sender", doc="Its sender died before the intent."),
-    Move("T27", "announce", ("sending",), (S,), (PHASE_CLAIMED, MINE), "sending", (("phase", const("announced")),), of="delivery", service="sender",
-         doc="The intent: the final dot comes next."),
-    Move("T28", "accepted", ("sending", "uncertain"), (S,), (("ANNOUNCED", either(eq(var("state"), const("uncertain")), eq(var("phase"), const("announced")))),),
-         "delivered", (*TOLD, END), ("email.delivered",), of="delivery", service="sender", doc="The next hop took it."),
-    Move("T29", "defer", ("sending",), (S,), (MINE,), "deferred", (*TOLD, ("due_at", arg("due_at"))), ("email.deferred",), of="delivery", service="sender",
-         doc="Not now; it will be tried again."),
-    Move("T30", "fail", ("sending", "deferred", "uncertain", "delivered"), (S,), (), "bounced", (*TOLD, END), ("email.bounced",), of="delivery", service="sender",
-         doc="Failed for good."),
-    Move("T31", "lose", ("sending",), (S,), (PHASE_ANNOUNCED, ("LOST", either(eq(var("owner"), arg("owner")), eq(var("lease_over"), const(True))))), "uncertain", TOLD,
-         ("email.uncertain",), of="delivery", service="sender", doc="Nobody can know whether it was taken."),
-    Move("T32", "resolve_not_delivered", ("uncertain",), (V, O), (NOTED,), "held", (("phase", const("none")),), ("email.held",), of="delivery",
-         doc="A person says that it did not arrive; it waits for a new approval."),
-    Move("T33", "resolve_delivered", ("uncertain",), (V, O), (NOTED,), "delivered", (("phase", const("none")), END), ("email.delivered",), of="delivery",
-         doc="A person says that it arrived."),
+DRAFT: tuple[Move, ...] = (
+    move("T05", "ask_draft", (), (AGENT,), (), S.DRAFTING,
+         "An author asks for a mail to go out; nothing is decided.", emits="email.drafted", on=On.NEW,
+         by=("drafter", "api")),
+    move("R1", "write_revision", (S.DRAFTING, S.REVISING, S.HELD), (AGENT,),
+         (("OUTBOUND", eq(var("direction"), const("outbound"))), OWN, NOT_FROZEN,
+          ("KIND", one_of(arg("kind"), "draft", "failed")), ("EXPECTED", eq(arg("n"), var("next_n")))), None,
+         "Its author writes a further revision; the state stays until it is adopted.", emits="email.drafted",
+         on=On.REVISION, by=("drafter", "api")),
+    move("R2", "write_edit", (S.HELD,), (REVIEWER,),
+         (("OUTBOUND", eq(var("direction"), const("outbound"))), NOT_FROZEN,
+          ("KIND", eq(arg("kind"), const("edit"))), ("EXPECTED", eq(arg("n"), var("next_n")))), None,
+         "A reviewer writes an edit; it changes nothing until a decision adopts it.", on=On.REVISION, by="api"),
+    move("T06", "submit", (S.DRAFTING,), (AGENT,), (OWN, OWN_DRAFT, ASK, NOT_READ_ONLY), S.DRAFTED,
+         "The author's revision is adopted, to be judged.",
+         sets=ADOPT | {
+             "ask_at_submit": var("ask"),
+             "mode_grant_id": ite(ne(arg("mode_grant_id"), NOTHING), arg("mode_grant_id"), var("mode_grant_id")),
+         }),
+    move("T07", "draft_failed", (S.DRAFTING, S.REVISING), (SYSTEM,), (), S.HELD,
+         "No text came about; a person gets an empty draft, and approving needs content.", emits="email.held",
+         sets=HOLD | NO_APPROVALS),
+    move("T08", "pass", (S.DRAFTED,), (SYSTEM,),
+         (verdict("release"), NOT_REFUSABLE, RELEASABLE, NO_PLACEHOLDER, CONTENT, UNFINISHED), S.RELEASED,
+         "Policy lets it go.", emits="email.released", sets=RELEASE, releases=True),
+    move("T09", "hold", (S.DRAFTED,), (SYSTEM,), (verdict("hold"), NOT_REFUSABLE), S.HELD,
+         "Policy wants a person to look.", emits="email.held", sets=HOLD),
+    move("T10", "refuse", (S.DRAFTED, S.HELD, S.RELEASED, S.DEFERRED), (SYSTEM,),
+         (("REFUSABLE", any_of(
+             is_true(var("policy_block")),
+             all_of(one_of(var("st"), "drafted", "held"), is_true(var("suppressed"))),
+             all_of(eq(var("st"), const("drafted")), any_of(READ_ONLY, eq(arg("verdict"), const("refuse")))),
+         )),), S.REFUSED,
+         "Policy forbids it.", emits="email.refused", takes_back=S.REFUSED,
+         sets={"reasons": arg("reasons"), "reason": arg("reason")}),
+    move("T10d", "refuse_delivery", (S.RELEASED, S.DEFERRED), (SYSTEM,),
+         (OPEN, ("REFUSABLE", is_true(var("suppressed")))), S.REFUSED,
+         "This recipient opted out after the release; the others are still written to.", emits="email.refused",
+         on=On.DELIVERY, sets={"ended_at": arg("now")}),
 )  # fmt: skip
 
-MOVES: tuple[Move, ...] = (*MESSAGE_MOVES, *DELIVERY_MOVES)
-BY_ID: dict[str, Move] = {move.id: move for move in MOVES}
+DECISIONS: tuple[Move, ...] = (
+    move("T11", "approve", (S.HELD,), (REVIEWER,),
+         (NOT_AUTHOR, SEEN, NO_PLACEHOLDER, CONTENT, ONE_PERSON, UNFINISHED), S.RELEASED,
+         "A reviewer lets exactly this content go.", emits="email.released", sets=OK1 | RELEASE | DECIDED,
+         releases=True),
+    move("T12", "approve_first", (S.HELD,), (REVIEWER,),
+         (NOT_AUTHOR, SEEN, NO_PLACEHOLDER, CONTENT, TWO_PERSON, NO_FIRST, UNFINISHED), S.HELD,
+         "The first of two people approves.", sets=OK1),
+    move("T13", "approve_second", (S.HELD,), (REVIEWER,),
+         (NOT_AUTHOR, SEEN, NO_PLACEHOLDER, CONTENT, TWO_PERSON, OTHERS_FIRST, UNFINISHED), S.RELEASED,
+         "A second, different person approves the same content.", emits="email.released",
+         sets=OK2 | RELEASE | DECIDED, releases=True),
+    move("T14", "edit", (S.HELD,), (REVIEWER,), (SEEN, OWN_EDIT, NOT_FROZEN), S.HELD,
+         "A reviewer's edit takes the draft's place; earlier approvals fall.", emits="email.held",
+         sets=ADOPT | NO_APPROVALS | HOLD | {"reviser": PRINCIPAL}),
+    move("T15a", "edit_approve", (S.HELD,), (REVIEWER,),
+         (NOT_AUTHOR, SEEN, OWN_EDIT, NOT_FROZEN, EDIT_COMPLETE, ONE_PERSON, UNFINISHED), S.RELEASED,
+         "A reviewer lets their own edit go.", emits="email.released",
+         sets=ADOPT | OK1_EDIT | RELEASE | DECIDED | {"reviser": PRINCIPAL}, releases=True),
+    move("T15b", "edit_approve", (S.HELD,), (REVIEWER,),
+         (NOT_AUTHOR, SEEN, OWN_EDIT, NOT_FROZEN, EDIT_COMPLETE, TWO_PERSON, UNFINISHED), S.HELD,
+         "A reviewer's edit counts as the first of two approvals.", emits="email.held",
+         sets=ADOPT | OK1_EDIT | HOLD | {"reviser": PRINCIPAL}),
+    move("T16", "fall_back", (S.RELEASED, S.DEFERRED), (SYSTEM,), (NOT_RELEASABLE,), S.HELD,
+         "The world became stricter before it left; a person must look.", emits="email.held", sets=HOLD,
+         takes_back=S.HELD),
+    move("T17", "send_back", (S.HELD,), (REVIEWER, OPERATOR),
+         (NOTE, ("SENDABLE_BACK", SENDABLE_BACK)), S.REVISING,
+         "A person asks the author for another draft.", emits="email.rejected",
+         sets=NO_APPROVALS | DECIDED | {
+             "rounds": add(var("rounds"), ONE), "rejection_final": FALSE, "reason": arg("reason"),
+             "expires_at": arg("expires_at"),
+         }),
+    move("T18", "reject", (S.HELD,), (REVIEWER, OPERATOR), (("NOT_SENDABLE_BACK", negate(SENDABLE_BACK)),), S.REJECTED,
+         "A person says no for good.", emits="email.rejected",
+         sets=NO_APPROVALS | DECIDED | {"rejection_final": TRUE, "reason": arg("reason")}),
+    move("T19", "revise", (S.REVISING, S.HELD), (AGENT,), (OWN, OWN_DRAFT, NOT_FROZEN), S.HELD,
+         "A rewrite stays held: policy must not free what was held.", emits="email.held",
+         sets=ADOPT | NO_APPROVALS | HOLD | {"ask": TIGHTENED}),
+    move("T20", "cancel", (*_UNSENT, S.DEFERRED), (AGENT, REVIEWER, OPERATOR), (OWN_OR_PERSON, NOT_CLAIMED), S.CANCELLED,
+         "Its author or a person withdraws it before it is on the wire.", emits="email.cancelled",
+         sets={"reason": arg("reason")}, takes_back=S.HELD),
+    move("T21", "expire", (S.QUARANTINED, *_UNSENT), (SYSTEM,), (OVERDUE, NOT_CLAIMED), S.EXPIRED,
+         "Time ends it unsent; it never approves.", emits="email.expired", takes_back=S.HELD),
+    move("T22", "supersede", _UNSENT, (SYSTEM,), (NEWER, NOT_FROZEN), S.SUPERSEDED,
+         "A newer draft answers a later mail of the customer.", emits="email.superseded", takes_back=S.HELD),
+    move("T34", "system_mail", (), (SYSTEM,),
+         (("SYSTEM_MAILBOX", eq(var("mailbox"), const("mbx_system"))),), S.RELEASED,
+         "The installation writes to the tenant's own oversight address, from a fixed template.",
+         emits="email.released", on=On.NEW, releases=True),
+)  # fmt: skip
 
-BIRTHS: dict[str, tuple[str, str, tuple[str, ...]]] = {
-    # row   event         state          emitted
-    "T01": ("receive", "received", ("email.received",)),
-    "T02": ("quarantine", "quarantined", ("email.quarantined",)),
-    "T05": ("ask_draft", "drafting", ("email.drafted",)),
-    "R1": ("add_revision", "", ("email.drafted",)),
-}
-"""Rows that bring something into being; R1 adds a revision to a mail and moves nothing."""
+WIRE: tuple[Move, ...] = (
+    move("T24", "claim", (S.RELEASED,), (SYSTEM,), (*CLAIM, NOT_USED), S.SENDING,
+         "A sender takes a due delivery.", sets=CLAIMED, on=On.DELIVERY, by="sender"),
+    move("T25", "retry", (S.DEFERRED,), (SYSTEM,), CLAIM, S.SENDING,
+         "A sender takes a delivery that was put off.", sets=CLAIMED, on=On.DELIVERY, by="sender"),
+    move("T26", "takeover", (S.SENDING,), (SYSTEM,), (IS_CLAIMED, LEASE_OVER), S.SENDING,
+         "Its sender is gone before the last step; another goes on.",
+         sets={"owner": arg("owner"), "lease_until": arg("lease_until")}, on=On.DELIVERY, by="sender"),
+    move("T27", "announce", (S.SENDING,), (SYSTEM,), (IS_CLAIMED, OWNER), S.SENDING,
+         "The intent is recorded just before the final dot.", sets={"phase": const("announced")},
+         on=On.DELIVERY, by="sender"),
+    move("T28", "accepted", (S.SENDING, S.UNCERTAIN), (SYSTEM,),
+         (("IS_ANNOUNCED", any_of(eq(var("st_delivery"), const("uncertain")), IS_ANNOUNCED[1])),), S.DELIVERED,
+         "The next hop took it: a 250, or a report that proves it.", emits="email.delivered", sets=END,
+         on=On.DELIVERY, by="sender"),
+    move("T29", "defer", (S.SENDING,), (SYSTEM,), (), S.DEFERRED,
+         "Not now: 4yz, or lost before the final dot.", emits="email.deferred",
+         sets=OUTCOME | {"due_at": arg("due_at")}, on=On.DELIVERY, by="sender"),
+    move("T30", "fail", (S.SENDING, S.DEFERRED, S.UNCERTAIN, S.DELIVERED), (SYSTEM,),
+         (("PROVEN", any_of(ne(var("st_delivery"), const("delivered")), is_true(arg("proven")))),), S.BOUNCED,
+         "Failed for good: 5yz, retry life over, or a proven report.", emits="email.bounced", sets=END,
+         on=On.DELIVERY, by="sender"),
+    move("T31", "lose", (S.SENDING,), (SYSTEM,), (IS_ANNOUNCED,), S.UNCERTAIN,
+         "Nobody can know whether it was taken; it is never resent blindly.", emits="email.uncertain",
+         sets=OUTCOME | {"phase": const("announced")}, on=On.DELIVERY, by="sender"),
+    move("T32", "resolve_not_delivered", (S.UNCERTAIN,), (REVIEWER, OPERATOR), (NOTE,), S.HELD,
+         "A person says that it did not arrive; it waits for another approval.", emits="email.held", on=On.DELIVERY),
+    move("T33", "resolve_delivered", (S.UNCERTAIN,), (REVIEWER, OPERATOR),
+         (NOTE, ("WORD", is_true(var("word")))), S.DELIVERED,
+         "A person says that it arrived.", emits="email.delivered", sets={"ended_at": arg("now")},
+         on=On.DELIVERY, by="sender"),
+)  # fmt: skip
 
-SENTENCES: dict[str, str] = {
-    "STATE": "the mail is not in a state that allows this",
-    "VERSION": "the mail has moved on meanwhile",
-    "ROLE": "this credential may not do that",
-    "NOT_AUTHOR": "the author of a draft never decides on it",
-    "OWN": "only its author or a person may do that",
-    "SEEN": "the draft is not the one that was looked at",
-    "HEAD": "the customer has written again since it was looked at",
-    "CONTENT": "there is no text yet",
-    "PLACEHOLDER": "the draft asks a reviewer to fill something in",
-    "ONE_PERSON": "two people must approve here",
-    "OTHER_PERSON": "the second approval must be another person's",
-    "NO_FIRST": "the first approval is there already",
-    "NEVER_TRIED": "a delivery was attempted, so the content is frozen",
-    "UNTRIED": "a delivery was attempted",
-    "OFF_WIRE": "a delivery is on the wire",
-    "NOT_READ_ONLY": "the mailbox sends nothing",
-    "NOT_PAUSED": "sending is paused",
-    "NOT_SUPPRESSED": "the recipient opted out, bounced or complained",
-    "NOTE": "a note is needed",
-    "OVERDUE": "it is not overdue",
-    "GRANT": "the grant does not cover this content",
-    "RELEASABLE": "it needs an approval",
-}
+MOVES: tuple[Move, ...] = INBOUND + DRAFT + DECISIONS + WIRE + WORLD
+BY_ID: dict[str, Move] = {m.id: m for m in MOVES}
+

@@ -1,102 +1,113 @@
-"""Held, released or refused? The first rule that matches decides; every reason that holds is told to the reviewer."""
+"""What policy says of a draft: hold, release or refuse, and every reason for it.
+
+Facts are a mode and booleans, so the proofs can try them all. The first rule that applies decides; the last always does.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 
 from gatepost_oversight.mode import Mode
 
 
 class Verdict(StrEnum):
-    """What the policy says of a draft."""
+    """What to do with a draft, the harshest first."""
 
     REFUSE = "refuse"
     HOLD = "hold"
     RELEASE = "release"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Facts:
-    """Everything the policy may know: a mode and yes-or-no answers. False is the harmless answer everywhere."""
+    """What is known of a draft when it is judged. `mode` is the effective one, of the strictest recipient."""
 
-    mode: Mode
+    mode: Mode = Mode.GATED_SEND
     suppressed: bool = False
     blocked: bool = False
-    loop: bool = False
+    read_only: bool = False                 # the mailbox or its ceiling, whatever was granted
+    relaying_loop: bool = False
     draft_failed: bool = False
     placeholder: bool = False
     render_mismatch: bool = False
     unsupported_commitment: bool = False
-    foreign_content: bool = False
+    foreign_content: bool = False           # content whose owner is not among the recipients
     new_link: bool = False
     new_recipient: bool = False
-    suspected_injection: bool = False
+    injection: bool = False
     loop_risk: bool = False
     rate_limited: bool = False
     paused: bool = False
-    possible_duplicate: bool = False
     system_template: bool = False
     first_contact: bool = False
     sampled: bool = False
 
 
+FACT_NAMES = tuple(f.name for f in fields(Facts) if f.name != "mode")
+
+
 @dataclass(frozen=True)
 class Rule:
-    """One row: a name, when it matches, what follows, and why in words a reviewer reads."""
+    """When `fact` holds (if one is named) in one of `modes` (if any are named), the verdict is this."""
 
     name: str
-    matches: Callable[[Facts], bool]
     verdict: Verdict
     why: str
+    fact: str | None = None
+    modes: frozenset[Mode] = frozenset()
+
+    def applies(self, facts: Facts) -> bool:
+        """True when the rule speaks of these facts."""
+        return (self.fact is None or getattr(facts, self.fact) is True) and (not self.modes or facts.mode in self.modes)
+
+
+def _in(*modes: Mode) -> frozenset[Mode]:
+    return frozenset(modes)
+
+
+REFUSE, HOLD, RELEASE = Verdict.REFUSE, Verdict.HOLD, Verdict.RELEASE
+
+POLICY: tuple[Rule, ...] = (
+    Rule("suppressed", REFUSE, "a recipient opted out, bounced or complained", "suppressed"),
+    Rule("blocked", REFUSE, "a policy block is set", "blocked"),
+    Rule("read_only", REFUSE, "this mailbox sends nothing", "read_only"),
+    Rule("read_only_mode", REFUSE, "the mode lets nothing leave", modes=_in(Mode.READ_ONLY)),
+    Rule("relaying_loop", REFUSE, "this mail is going round in circles", "relaying_loop"),
+    Rule("draft_failed", HOLD, "no draft came about; a person must write it", "draft_failed"),
+    Rule("placeholder", HOLD, "the draft asks a reviewer to fill something in", "placeholder"),
+    Rule("render_mismatch", HOLD, "the content is not what the draft renders to", "render_mismatch"),
+    Rule("unsupported_commitment", HOLD, "it promises something that no source supports", "unsupported_commitment"),
+    Rule("foreign_content", HOLD, "it holds content of someone who is not a recipient", "foreign_content"),
+    Rule("new_link", HOLD, "it links to a place that nobody here linked to before", "new_link"),
+    Rule("new_recipient", HOLD, "it goes to someone who is not part of the thread", "new_recipient"),
+    Rule("injection", HOLD, "the mail it answers may try to give orders to the agent", "injection"),
+    Rule("loop_risk", HOLD, "the other side may be answering automatically", "loop_risk"),
+    Rule("rate_limited", HOLD, "more mail than usual leaves this mailbox", "rate_limited"),
+    Rule("paused", HOLD, "sending is paused", "paused"),
+    Rule("system_template", RELEASE, "a fixed template of ours to the oversight address", "system_template"),
+    Rule("gated_all", HOLD, "a person sees everything of this mailbox", modes=_in(Mode.GATED_ALL)),
+    Rule("gated", HOLD, "this mailbox sends nothing unseen", modes=_in(Mode.GATED_SEND)),
+    Rule("first_contact", HOLD, "nobody here has written to them before", "first_contact", _in(Mode.MONITORED)),
+    Rule("sampled", HOLD, "a sample of this kind is always looked at", "sampled"),
+    Rule("default", RELEASE, "the mode lets the agent send"),
+)  # fmt: skip
+
+WHY: dict[str, str] = {rule.name: rule.why for rule in POLICY}
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """The deciding rule first, then every other rule that held."""
+    """The verdict, the rule that gave it, and all rules that speak against release, the deciding one first."""
 
     verdict: Verdict
     rule: Rule
-    reasons: tuple[Rule, ...]
-
-
-def _fact(name: str) -> Callable[[Facts], bool]:
-    return lambda facts: bool(getattr(facts, name))
-
-
-_R, _H = Verdict.REFUSE, Verdict.HOLD
-POLICY: tuple[Rule, ...] = (
-    Rule("suppressed", _fact("suppressed"), _R, "a recipient opted out, bounced or complained"),
-    Rule("blocked", _fact("blocked"), _R, "sending is blocked here"),
-    Rule("read_only", lambda f: f.mode is Mode.READ_ONLY, _R, "this mailbox sends nothing"),
-    Rule("loop", _fact("loop"), _R, "it would answer a mail that came from here"),
-    Rule("draft_failed", _fact("draft_failed"), _H, "no draft came about; please write it"),
-    Rule("placeholder", _fact("placeholder"), _H, "the draft asks a reviewer to fill something in"),
-    Rule("render_mismatch", _fact("render_mismatch"), _H, "the stored content is not what its text renders to now"),
-    Rule("unsupported_commitment", _fact("unsupported_commitment"), _H, "it promises something that no source here supports"),
-    Rule("foreign_content", _fact("foreign_content"), _H, "it holds content whose owner is not among the recipients"),
-    Rule("new_link", _fact("new_link"), _H, "it links to a place that nobody here has named"),
-    Rule("new_recipient", _fact("new_recipient"), _H, "it answers to somebody who is not on the thread"),
-    Rule("suspected_injection", _fact("suspected_injection"), _H, "the mail it answers may try to steer the agent"),
-    Rule("loop_risk", _fact("loop_risk"), _H, "it may answer a machine"),
-    Rule("rate_limited", _fact("rate_limited"), _H, "more mail than usual leaves from here"),
-    Rule("paused", _fact("paused"), _H, "sending is paused"),
-    Rule("possible_duplicate", _fact("possible_duplicate"), _H, "this mail seems to be answered already"),
-    Rule("system_template", _fact("system_template"), Verdict.RELEASE, "a notice from a fixed template"),
-    Rule("gated", lambda f: f.mode in {Mode.GATED_ALL, Mode.GATED_SEND}, _H, "this mailbox sends nothing unseen"),
-    Rule("first_contact", lambda f: f.first_contact and f.mode is Mode.MONITORED, _H, "nobody here has written to them before"),
-    Rule("sampled", _fact("sampled"), _H, "picked for lasting review"),
-    Rule("default", lambda _: True, Verdict.RELEASE, "the mode lets the agent send"),
-)  # fmt: skip
-RULES: dict[str, Rule] = {rule.name: rule for rule in POLICY}
+    reasons: tuple[str, ...]
 
 
 def decide(facts: Facts) -> Judgement:
-    """The verdict on these facts."""
-    matching = [rule for rule in POLICY if rule.matches(facts)]
+    """Judge a draft; total, because the last rule asks nothing."""
+    matching = [rule for rule in POLICY if rule.applies(facts)]
     first = matching[0]
-    reasons = tuple(rule for rule in matching if rule.verdict is first.verdict and rule.name != "default") or (first,)
-    if first.verdict is Verdict.REFUSE:
-        reasons += tuple(rule for rule in matching if rule.verdict is Verdict.HOLD)
-    return Judgement(first.verdict, first, reasons)
+    against = tuple(rule.name for rule in matching if rule.verdict is not RELEASE)
+    return Judgement(first.verdict, first, () if first.verdict is RELEASE else against)
