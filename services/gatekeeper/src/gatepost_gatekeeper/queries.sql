@@ -3,9 +3,10 @@
 -- case --
 -- One outbound or inbound mail with the live facts of its mailbox, tenant and thread.
 SELECT m.id, m.tenant_id, m.mailbox_id, m.thread_id, m.direction, m.state, m.version, m.answers, m.in_reply_to_id,
-       m.author, m.author_kind, m.revision, m.content, m.recipients, m.ask, m.send_at, m.placeholder, m.ok1, m.ok1_hash,
+       m.author, m.author_kind, m.revision, m.content, m.recipients, m.ask, m.send_at, m.gate_timing, m.placeholder, m.ok1, m.ok1_hash,
        m.rounds, m.release, m.category, m.system_template, m.policy_block, m.reasons, m.created_at, m.expires_at,
-       m.decided_by, m.decided_at, m.released_at, m.rejection_final, m.mode_grant_id, m.reviser,
+       m.decided_by, m.decided_at, m.released_at, m.raw_sha256, m.automatic, m.has_attachments, m.quarantined_for,
+       m.rejection_final, m.mode_grant_id, m.reviser,
        b.address, b.display_name, b.mode, b.ceiling, b.undo_window_s, b.expires_after_s, b.rounds_max,
        b.signature_block, b.ai_disclosure, b.two_person, b.policy_block AS mailbox_block, b.auto_cc, b.auto_bcc,
        e.name AS tenant_name, e.physical_address, e.two_person AS tenant_two_person,
@@ -36,7 +37,7 @@ SELECT id, direction, state, header_from, from_name, to_addresses, cc_addresses,
 
 -- thread_texts --
 -- What participants have said and were told on this thread, newest first.
-SELECT m.id, m.direction, m.header_from, m.to_addresses, m.cc_addresses, m.recipients, m.subject,
+SELECT m.id, m.direction, m.header_from, m.to_addresses, m.cc_addresses, m.recipients, m.subject, m.flags,
        coalesce(m.text, r.markdown, '') AS text
   FROM message m
   LEFT JOIN revision r ON r.message_id = m.id AND r.n = m.revision AND m.direction = 'outbound'
@@ -47,43 +48,32 @@ SELECT m.id, m.direction, m.header_from, m.to_addresses, m.cc_addresses, m.recip
 SELECT heading || E'\n' || text AS text FROM chunk
  WHERE mailbox_id = $1 AND (text ILIKE ANY($2::text[]) OR heading ILIKE ANY($2::text[])) LIMIT 200;
 
--- suppressed --
--- Which of these addresses nobody, or not this mailbox, may write to.
-SELECT address FROM suppression
- WHERE tenant_id = $1 AND address = ANY($3::text[]) AND (mailbox_id IS NULL OR mailbox_id = $2);
-
--- stops --
--- The pauses that cover this mailbox, agent or category.
-SELECT id, scope FROM pause
- WHERE tenant_id = $1 AND lifted_at IS NULL
-   AND ((scope = 'tenant' AND target = $1) OR (scope = 'mailbox' AND target = $2)
-        OR (scope = 'agent' AND target = $3) OR (scope = 'category' AND target = $4));
-
--- mode_grants --
--- The looser modes that a person granted here, the first to count first.
-SELECT id, kind, name, conditions, mode, covers_ask FROM mode_grant
- WHERE mailbox_id = $1 AND revoked_at IS NULL ORDER BY priority DESC, id;
+-- surroundings --
+-- The live facts around a draft in one look: who is suppressed, what is paused, which looser modes were granted, how
+-- much left lately, and whether the same author has answered the same mail already.
+SELECT ARRAY(SELECT address FROM suppression
+              WHERE tenant_id = $1 AND address = ANY($3::text[]) AND (mailbox_id IS NULL OR mailbox_id = $2)) AS suppressed,
+       ARRAY(SELECT scope FROM pause
+              WHERE tenant_id = $1 AND lifted_at IS NULL
+                AND ((scope = 'tenant' AND target = $1) OR (scope = 'mailbox' AND target = $2)
+                     OR (scope = 'agent' AND target = $4) OR (scope = 'category' AND target = $5))) AS stops,
+       coalesce((SELECT jsonb_agg(jsonb_build_object('id', id, 'kind', kind, 'name', name, 'conditions', conditions,
+                                                     'mode', mode, 'covers_ask', covers_ask) ORDER BY priority DESC, id)
+                   FROM mode_grant WHERE mailbox_id = $2 AND revoked_at IS NULL), '[]'::jsonb) AS mode_grants,
+       (SELECT count(*) FROM (SELECT 1 FROM message
+                               WHERE mailbox_id = $2 AND direction = 'outbound' AND id > $6 AND released_at IS NOT NULL
+                               LIMIT $7) recent) AS sent_in_hour,
+       (SELECT count(*) FROM message
+         WHERE thread_id = $8 AND direction = 'outbound' AND id <> $9
+           AND released_at > now() - interval '1 hour') AS answered_in_hour,
+       EXISTS (SELECT 1 FROM message
+                WHERE answers = $10 AND author = $4 AND id <> $9
+                  AND state IN ('released', 'sending', 'deferred', 'uncertain', 'delivered')) AS is_duplicate;
 
 -- written_to --
 -- Which of these addresses this tenant has written to before.
 SELECT DISTINCT recipient FROM delivery
  WHERE tenant_id = $1 AND recipient = ANY($2::text[]) AND state = 'delivered' AND message_id <> $3;
-
--- released_lately --
--- How many mails left this thread's mailbox since a moment; ids sort by time, so the index ends the search.
-SELECT count(*) FROM (SELECT 1 FROM message
- WHERE mailbox_id = $1 AND direction = 'outbound' AND id > $2 AND released_at IS NOT NULL LIMIT $3) recent;
-
--- answered_lately --
--- How many mails of ours left this thread in the last hour.
-SELECT count(*) FROM message
- WHERE thread_id = $1 AND direction = 'outbound' AND released_at > now() - interval '1 hour' AND id <> $2;
-
--- other_answers --
--- Mails of the same author that answer the same mail and were let go.
-SELECT id FROM message
- WHERE answers = $1 AND author = $2 AND id <> $3
-   AND state IN ('released', 'sending', 'deferred', 'uncertain', 'delivered') LIMIT 1;
 
 -- owners_of_attachments --
 -- Who sent us these files, on other threads.
@@ -96,29 +86,43 @@ SELECT DISTINCT lower(m.header_from) AS owner
 SELECT DISTINCT lower(header_from) AS owner FROM message
  WHERE tenant_id = $1 AND id = ANY($2::text[]) AND direction = 'inbound' AND thread_id <> $3;
 
--- older_drafts --
--- Open drafts of a thread that answer an older mail than this one and were never attempted.
-SELECT m.id FROM message m
- WHERE m.thread_id = $1 AND m.direction = 'outbound' AND m.id <> $2 AND m.answers < $3
+-- superseded --
+-- Open drafts of a thread, never attempted, that answer an older mail than a later draft of the thread does.
+SELECT m.id, min(n.id) AS by_message_id FROM message m
+  JOIN message n ON n.thread_id = m.thread_id AND n.direction = 'outbound' AND n.answers > m.answers AND n.id <> m.id
+   AND n.revision > 0
+   AND n.state IN ('drafted', 'held', 'revising', 'released', 'sending', 'deferred', 'uncertain', 'delivered')
+ WHERE m.thread_id = $1 AND m.direction = 'outbound' AND m.answers IS NOT NULL
    AND m.state IN ('drafting', 'drafted', 'held', 'revising', 'released')
-   AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.message_id = m.id AND (d.used OR d.attempts > 0));
+   AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.message_id = m.id AND (d.used OR d.attempts > 0))
+ GROUP BY m.id;
 
 -- open_mails_of_mailbox --
--- What waits or may still leave, of one mailbox: looked at again when the world changes.
-SELECT id, state FROM message
- WHERE mailbox_id = $1 AND direction = 'outbound' AND state IN ('drafted', 'held', 'released', 'deferred')
-   AND id > $2 ORDER BY id LIMIT 200;
+-- What is let go and has not left, of one mailbox: looked at again when the mailbox was tightened.
+SELECT id FROM message
+ WHERE mailbox_id = $1 AND direction = 'outbound' AND state IN ('released', 'deferred') ORDER BY id LIMIT 2000;
 
--- open_mails_to --
--- What waits or may still leave to an address of this tenant.
-SELECT m.id, m.state FROM message m
- WHERE m.tenant_id = $1 AND m.state IN ('drafted', 'held', 'released', 'deferred') AND m.direction = 'outbound'
-   AND $2 = ANY(m.recipients) ORDER BY m.id LIMIT 500;
+-- open_mails_suppressed --
+-- What waits or may still leave to an address that has just opted out.
+SELECT m.id FROM suppression s JOIN message m ON m.tenant_id = s.tenant_id AND s.address = ANY(m.recipients)
+ WHERE s.id = $1 AND m.direction = 'outbound' AND m.state IN ('drafted', 'held', 'released', 'deferred')
+   AND (s.mailbox_id IS NULL OR s.mailbox_id = m.mailbox_id) ORDER BY m.id LIMIT 500;
 
--- open_mails --
--- All released or deferred mail, page by page: the sweep takes back what the world has changed for.
-SELECT id, state FROM message
- WHERE state IN ('released', 'deferred') AND direction = 'outbound' AND id > $1 ORDER BY id LIMIT 500;
+-- tightened --
+-- What is let go, has not left, and may not be allowed any more; the steps decide.
+SELECT m.id FROM message m JOIN mailbox b ON b.id = m.mailbox_id
+ WHERE m.state IN ('released', 'deferred') AND m.direction = 'outbound' AND NOT m.system_template
+   AND ((m.ok1 IS NULL AND (b.mode IN ('read_only', 'gated_all', 'gated_send')
+                            OR b.ceiling IN ('read_only', 'gated_all', 'gated_send')))
+        OR b.policy_block OR m.policy_block OR b.mode = 'read_only'
+        OR EXISTS (SELECT 1 FROM suppression s
+                    WHERE s.tenant_id = m.tenant_id AND s.address = ANY(m.recipients)
+                      AND (s.mailbox_id IS NULL OR s.mailbox_id = m.mailbox_id)))
+ ORDER BY m.id LIMIT 500;
+
+-- match_rule --
+-- Which of a person's rules loosens this mail; the steps read the rule itself.
+UPDATE message SET mode_grant_id = $2 WHERE id = $1 AND mode_grant_id IS DISTINCT FROM $2;
 
 -- overdue --
 -- What has waited longer than it may.
@@ -153,9 +157,19 @@ SELECT record FROM audit_record WHERE subject_id = $1 AND seq = $2;
 SELECT seq, action, revision, content_sha256, principal, key_id, at FROM decision
  WHERE message_id = $1 ORDER BY seq DESC LIMIT 1;
 
+-- was_attempted --
+-- Whether any delivery of a mail was ever tried.
+SELECT EXISTS (SELECT 1 FROM delivery WHERE message_id = $1 AND attempts > 0);
+
+-- ended_recipients --
+-- Recipients of a mail that need no further delivery.
+SELECT coalesce(array_agg(DISTINCT recipient), '{}') FROM delivery
+ WHERE message_id = $1 AND state IN ('delivered', 'bounced', 'refused');
+
 -- mailbox --
 -- One mailbox of a tenant, as world steps see it.
-SELECT id, tenant_id, address, mode, ceiling, version FROM mailbox WHERE id = $1 AND tenant_id = $2 AND deleted_at IS NULL;
+SELECT id, tenant_id, address, mode, ceiling, version FROM mailbox
+ WHERE id = $1 AND tenant_id = $2 AND deleted_at IS NULL;
 
 -- pause --
 -- One stop.

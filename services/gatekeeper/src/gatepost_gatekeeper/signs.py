@@ -77,8 +77,12 @@ def link_hosts(*texts: str) -> frozenset[str]:
         found.update(_host_of("http://" + host) for host in _PROTOCOL_RELATIVE.findall(folded))
         found.update(_host_of("http://" + host) for host in _MARKDOWN_TARGET.findall(folded))
         found.update(_host_of("http://" + host) for host in _BARE_WWW.findall(folded))
-        found.update(_host_of("http://" + host) for host in _MAILTO.findall(folded))
     return frozenset(found - {""})
+
+
+def mail_hosts(*texts: str) -> frozenset[str]:
+    """The hosts of addresses that these texts invite to write to."""
+    return frozenset(_host_of("http://" + host) for text in texts for host in _MAILTO.findall(text)) - {""}
 
 
 def outside_hosts(hosts: Iterable[str], known: Iterable[str]) -> frozenset[str]:

@@ -1,0 +1,230 @@
+"""What happens to a draft before a person sees it: taken up, judged, and let go, held or refused.
+
+Gather, decide, write once. A step that does not move says which conjunct failed; then the world has changed under us
+and the case is gathered again, at most three times. What policy wanted to release and the guard forbids is held: the
+guard speaks of the live facts, so it is right.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import structlog
+
+from gatepost_contracts.email import EmailComplained, EmailDrafted, EmailReceived, EmailUnsubscribed
+from gatepost_contracts.event import Event
+from gatepost_contracts.mailbox import MailboxModeChanged, MailboxPaused, MailboxResumed
+from gatepost_gatekeeper import said
+from gatepost_gatekeeper.case import Case, gather
+from gatepost_gatekeeper.facts import Limits, effective_mode, facts_of, granted_rule, names
+from gatepost_gatekeeper.grants import Grants
+from gatepost_gatekeeper.rerender import renders_alike
+from gatepost_gatekeeper.steps import Moved, Stayed, Steps
+from gatepost_oversight.policy import Judgement, Verdict, decide
+
+log = structlog.get_logger()
+TRIES = 4
+WORLD = (MailboxModeChanged, MailboxPaused, MailboxResumed, EmailUnsubscribed, EmailComplained)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A case with its verdict."""
+
+    case: Case
+    mode: str
+    judgement: Judgement
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """The rules' names, the deciding one first."""
+        return names(self.judgement.reasons)
+
+
+class Desk:
+    """Judges drafts; the handlers of the gatekeeper's events."""
+
+    def __init__(self, steps: Steps, grants: Grants, limits: Limits) -> None:
+        self._steps, self._store, self._grants, self._limits = steps, steps.store, grants, limits
+
+    async def review(self, event: EmailDrafted) -> None:
+        """A draft exists; judge whether a person must see it."""
+        await self.judge(event.message_id)
+
+    async def customer_wrote_again(self, event: EmailReceived) -> None:
+        """What was drafted for an older mail ends once a newer draft answers a later one."""
+        await self.supersede(event.thread_id)
+
+    async def world_changed(self, event: Event) -> None:
+        """A mailbox was tightened or an address opted out: what is released and not on the wire goes back or ends."""
+        match event:
+            case MailboxModeChanged():
+                rows = await self._store.fetch("open_mails_of_mailbox", event.mailbox_id)
+            case EmailUnsubscribed() | EmailComplained():
+                rows = await self._store.fetch("open_mails_suppressed", event.suppression_id)
+            case _:
+                return                      # a pause stops claims by itself, and lifting it lets them go on
+        await asyncio.gather(*(self.take_back(row["id"]) for row in rows))
+
+    async def judge(self, message_id: str) -> None:
+        """Bring a draft as far as it goes without a person. Safe to repeat."""
+        for _ in range(TRIES):
+            case = await gather(self._store, message_id, hourly_limit=self._limits.hourly)
+            if case is None or case.draft is None:
+                return
+            if await self._one_round(case):
+                return
+        log.warning("a draft moved under the gatekeeper each time", message_id=message_id)
+
+    async def take_back(self, message_id: str) -> None:
+        """What may not leave any more: refused where policy forbids it, held where it needs a person."""
+        case = await gather(self._store, message_id)
+        if case is None or case.draft is None:
+            return
+        message, judged = case.message, self._judged(case)
+        if judged.judgement.verdict is Verdict.REFUSE:
+            moved = await self._refuse(judged)
+            if isinstance(moved, Moved):
+                return
+        if message["state"] in {"released", "deferred"}:
+            reasons = judged.reasons if judged.judgement.verdict is not Verdict.RELEASE else ("tightened",)
+            await self._hold("T16", judged, reasons)
+
+    async def supersede(self, thread_id: str) -> None:
+        """End open drafts of this thread that answer an older mail than another open or sent draft does."""
+        for row in await self._store.fetch("superseded", thread_id):
+            await self._steps.system(
+                "T22", row["id"], data={"by_message_id": row["by_message_id"]}, reason="superseded"
+            )
+
+    async def _one_round(self, case: Case) -> bool:
+        """One look at the mail as it is; True when there is nothing more to do."""
+        message, draft = case.message, case.draft
+        if draft is None:
+            return True
+        match message["state"]:
+            case "drafting":
+                return await self._take_up(case)
+            case "drafted":
+                if draft["n"] != message["revision"]:
+                    adopted = await gather(
+                        self._store, message["id"], message["revision"], hourly_limit=self._limits.hourly
+                    )
+                    if adopted is None:
+                        return True
+                    await self._verdict(adopted, message["version"])
+                    return False            # the newer draft is taken up in the next round
+                return await self._verdict(case, message["version"])
+            case "held" | "revising" if draft["n"] > message["revision"]:
+                return await self._take_up_again(case)
+            case _:
+                return True
+
+    async def _take_up(self, case: Case) -> bool:
+        judged = self._judged(case)
+        if case.draft is None or case.draft["kind"] == "failed":
+            return isinstance(await self._hold("T07", judged, ("draft_failed",)), Moved)
+        step = await self._steps.system(
+            "T06", case.message["id"], version=case.message["version"], eff_mode=judged.mode, **_adopted(case)
+        )
+        if isinstance(step, Stayed):
+            if step.failed and "NOT_READ_ONLY" in step.failed:
+                log.info("a draft waits in a mailbox that sends nothing", message_id=case.message["id"])
+                return True
+            return bool(step.failed and "NOT_LOOSER" in step.failed)
+        await self.supersede(case.message["thread_id"])
+        return await self._verdict(case, step.seq)
+
+    async def _take_up_again(self, case: Case) -> bool:
+        """A rewrite of what was held or sent back: it stays held, whatever policy says of it."""
+        judged, draft, message = self._judged(case), case.draft, case.message
+        if draft is None:
+            return True
+        if draft["kind"] == "failed":
+            if message["state"] == "held":
+                return True
+            return isinstance(await self._hold("T07", judged, ("draft_failed",)), Moved)
+        reasons = judged.reasons if judged.judgement.verdict is not Verdict.RELEASE else ("revised",)
+        step = await self._hold("T19", judged, reasons, author=draft["author"], **_adopted(case))
+        return isinstance(step, Moved) or bool(step.failed and {"BY_AUTHOR", "OWN", "NEVER_TRIED"} & set(step.failed))
+
+    async def _verdict(self, case: Case, version: int) -> bool:
+        judged = self._judged(case)
+        message = case.message
+        match judged.judgement.verdict:
+            case Verdict.REFUSE:
+                step = await self._refuse(judged, version)
+                if isinstance(step, Moved) or not step.failed or "FORBIDDEN" not in step.failed:
+                    return isinstance(step, Moved)
+                return isinstance(await self._hold("T09", judged, judged.reasons, version=version), Moved)
+            case Verdict.HOLD:
+                if self._asks_later(case):
+                    return True
+                return isinstance(await self._hold("T09", judged, judged.reasons, version=version), Moved)
+            case Verdict.RELEASE:
+                step = await self._release(judged, version)
+                if isinstance(step, Stayed) and step.failed and "STATE" not in step.failed:
+                    log.info("released by policy, held by the guard", message_id=message["id"], failed=step.failed)
+                    return isinstance(await self._hold("T09", judged, ("gated",), version=version), Moved)
+                return isinstance(step, Moved)
+
+    async def _release(self, judged: Judged, version: int) -> Moved | Stayed:
+        message, draft = judged.case.message, judged.case.draft
+        if draft is None:
+            raise ValueError("nothing to release")
+        if (rule := granted_rule(judged.case)) is not None and rule["id"] != message["mode_grant_id"]:
+            await self._store.execute("match_rule", message["id"], rule["id"])
+        now = datetime.now(UTC)
+        release = self._grants.release(message, draft, mode=judged.mode, now=now)
+        return await self._steps.system(
+            "T08", message["id"], version=version, eff_mode=judged.mode, data=said.released(draft, release),
+            grant_token=release.grant, due_at=release.due_at, now=now, reasons=[],
+        )  # fmt: skip
+
+    async def _hold(
+        self, row: str, judged: Judged, reasons: Sequence[str], *, version: int | None = None, **more: Any
+    ) -> Moved | Stayed:
+        message, draft = judged.case.message, judged.case.draft
+        now = datetime.now(UTC)
+        expires_at = now + timedelta(seconds=message["expires_after_s"])
+        revision, content = message["revision"], message["content"]
+        if draft is not None and row in {"T09", "T19"}:
+            revision, content = draft["n"], draft["content_sha256"]
+        data = said.held(
+            revision, content, reasons, expires_at=expires_at, mode=judged.mode, release=message["release"]
+        )
+        return await self._steps.system(
+            row, message["id"], version=version or message["version"], eff_mode=judged.mode, data=data,
+            reasons=list(reasons), expires_at=expires_at, now=now, **more,
+        )  # fmt: skip
+
+    async def _refuse(self, judged: Judged, version: int | None = None) -> Moved | Stayed:
+        message = judged.case.message
+        return await self._steps.system(
+            "T10", message["id"], version=version, eff_mode=judged.mode, data={"reasons": list(judged.reasons)},
+            reason=judged.reasons[0], reasons=list(judged.reasons),
+        )  # fmt: skip
+
+    def _judged(self, case: Case) -> Judged:
+        facts = facts_of(case, self._limits, renders_alike=renders_alike(case))
+        return Judged(case, str(effective_mode(case)), decide(facts))
+
+    @staticmethod
+    def _asks_later(case: Case) -> bool:
+        """`schedule_first`: a person is asked only when the time has come."""
+        send_at = case.message["send_at"]
+        return case.message["gate_timing"] == "schedule_first" and send_at is not None and send_at > datetime.now(UTC)
+
+
+def _adopted(case: Case) -> dict[str, Any]:
+    draft = case.draft
+    if draft is None:
+        return {}
+    return {
+        "revision": draft["n"], "new_hash": draft["content_sha256"], "recipients": list(draft["recipients"]),
+        "placeholder": bool(draft["placeholder"]), "subject": draft["subject"], "ask_new": draft["ask"],
+    }  # fmt: skip

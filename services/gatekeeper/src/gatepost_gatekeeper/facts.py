@@ -1,0 +1,166 @@
+"""From the rows of a case to the facts the policy decides on. Pure; every fact errs towards holding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from gatepost_gatekeeper.case import Case, Row
+from gatepost_gatekeeper.signs import has_placeholder, link_hosts, mail_hosts, outside_hosts, unsupported
+from gatepost_oversight.mode import Mode, effective, strictest
+from gatepost_oversight.policy import Facts
+
+SYSTEM_MAILBOX = "mbx_system"
+INJECTION_FLAGS = frozenset({"suspected_injection", "hidden_text"})
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What counts as too much, and where we live."""
+
+    hourly: int = 0                         # 0: no limit
+    per_thread: int = 10
+    home_hosts: tuple[str, ...] = ()        # hosts of our own pages, which footers link to
+
+
+def facts_of(case: Case, limits: Limits, *, renders_alike: bool) -> Facts:
+    """All facts about the draft of this case."""
+    message, draft = case.message, case.draft
+    is_system = message["mailbox_id"] == SYSTEM_MAILBOX
+    return Facts(
+        mode=effective_mode(case),
+        suppressed=bool(case.suppressed),
+        blocked=bool(message["policy_block"] or message["mailbox_block"]),
+        loop=_answers_ourselves(case),
+        draft_failed=draft is None or draft["kind"] == "failed",
+        placeholder=_has_placeholder(case),
+        render_mismatch=not renders_alike,
+        unsupported_commitment=bool(unsupported_promises(case)),
+        foreign_content=bool(case.owners - {address.lower() for address in case.recipients}),
+        new_link=bool(new_links(case, limits)),
+        new_recipient=bool(new_recipients(case)),
+        suspected_injection=_is_injection_suspected(case),
+        loop_risk=_answers_a_machine(case) or case.answered_in_hour >= limits.per_thread,
+        rate_limited=0 < limits.hourly <= case.sent_in_hour,
+        paused=bool(case.stops) and not is_system,
+        possible_duplicate=case.is_duplicate,
+        system_template=is_system and bool(message["system_template"]),
+        first_contact=not case.is_reply and bool(case.strangers),
+    )
+
+
+def effective_mode(case: Case) -> Mode:
+    """The strictest of what a person granted, the mailbox's ceiling and what the caller asked for."""
+    message = case.message
+    rule = granted_rule(case)
+    asked = case.draft["ask"] if case.draft is not None else None
+    asks = [Mode(ask) for ask in (asked, message["ask"]) if ask]
+    return effective(
+        Mode(message["mode"]), ceiling=Mode(message["ceiling"]), ask=strictest(*asks) if asks else None,
+        granted=Mode(rule["mode"]) if rule and rule["mode"] else None,
+        covers_ask=bool(rule and rule["covers_ask"]),
+    )  # fmt: skip
+
+
+def granted_rule(case: Case) -> Row | None:
+    """The first of a person's rules that matches: an allowlist entry for all recipients, or conditions on the mail."""
+    return next((rule for rule in case.mode_grants if _matches(rule, case)), None)
+
+
+def unsupported_promises(case: Case) -> tuple[str, ...]:
+    """What the draft promises and no text of the thread or the knowledge says."""
+    if case.draft is None:
+        return ()
+    said = [str(row["text"] or "") + "\n" + str(row["subject"] or "") for row in case.thread]
+    if case.original is not None:
+        said.append(f"{case.original['subject'] or ''}\n{case.original['text'] or ''}")
+    text = case.draft["subject"] + "\n" + case.draft["markdown"]
+    return tuple(promise.words for promise in unsupported(text, [*said, *case.knowledge]))
+
+
+def new_links(case: Case, limits: Limits) -> frozenset[str]:
+    """Hosts that the draft links to and nobody here has named."""
+    if case.draft is None:
+        return frozenset()
+    texts = (case.draft["markdown"], case.draft["subject"], str(case.content.get("html") or ""),
+             str(case.content.get("text") or ""))  # fmt: skip
+    own = _domain(case.message["address"])
+    named = link_hosts(*(str(row["text"] or "") for row in case.thread), *case.knowledge)
+    if case.original is not None:
+        named |= link_hosts(str(case.original["text"] or ""))
+    known = [own, *limits.home_hosts, *named]
+    written = [*known, *(_domain(address) for address in people(case))]
+    return outside_hosts(link_hosts(*texts), known) | outside_hosts(mail_hosts(*texts), written)
+
+
+def new_recipients(case: Case) -> frozenset[str]:
+    """Addresses of a reply that nobody on the thread wrote from or was addressed at."""
+    if not case.is_reply:
+        return frozenset()
+    return frozenset(address.lower() for address in case.recipients) - people(case)
+
+
+def people(case: Case) -> frozenset[str]:
+    """Everyone who wrote on the thread or was addressed on it, and whom the mailbox always copies."""
+    message = case.message
+    found: list[str | None] = [message["address"], message["auto_cc"], message["auto_bcc"], *message["participants"]]
+    for row in case.thread:
+        found += [row["header_from"], *row["to_addresses"], *row["cc_addresses"], *row["recipients"]]
+    if case.original is not None:
+        found += [case.original["header_from"], *case.original["to_addresses"], *case.original["cc_addresses"]]
+    return frozenset(address.lower() for address in found if address)
+
+
+def _has_placeholder(case: Case) -> bool:
+    if case.draft is None:
+        return False
+    content = (str(case.content.get("text") or ""), str(case.content.get("html") or ""))
+    return bool(case.draft["placeholder"]) or has_placeholder(case.draft["markdown"], case.draft["subject"], *content)
+
+
+def _answers_ourselves(case: Case) -> bool:
+    return case.original is not None and (case.original["header_from"] or "").lower() == case.message["address"].lower()
+
+
+def _answers_a_machine(case: Case) -> bool:
+    return case.original is not None and bool(case.original["automatic"])
+
+
+def _is_injection_suspected(case: Case) -> bool:
+    flags: set[str] = set(case.original["flags"]) if case.original is not None else set()
+    return bool(INJECTION_FLAGS & flags.union(*(row["flags"] for row in case.thread)))
+
+
+def _matches(rule: Row, case: Case) -> bool:
+    if rule["kind"] == "allowlist":
+        return bool(case.recipients) and all(_is_listed(address, rule["name"]) for address in case.recipients)
+    conditions, mail = rule["conditions"] or {}, case.original
+    if not conditions or mail is None:
+        return False
+    return all(_holds(name, str(value).lower(), mail) for name, value in conditions.items())
+
+
+def _holds(condition: str, value: str, mail: Row) -> bool:
+    match condition:
+        case "from":
+            return _is_listed(mail["header_from"] or "", value)
+        case "subject":
+            return value in (mail["subject"] or "").lower()
+        case "text":
+            return value in (mail["text"] or "").lower()
+        case _:
+            return False                    # a condition nobody knows loosens nothing
+
+
+def _is_listed(address: str, pattern: str) -> bool:
+    address, pattern = address.lower(), pattern.lower()
+    return address == pattern or (pattern.startswith(("@", "*@")) and address.endswith(pattern.lstrip("*")))
+
+
+def _domain(address: str) -> str:
+    return address.rpartition("@")[2].lower()
+
+
+def names(reasons: Iterable[object]) -> tuple[str, ...]:
+    """The names of rules, for events and rows."""
+    return tuple(str(getattr(rule, "name", rule)) for rule in reasons)
