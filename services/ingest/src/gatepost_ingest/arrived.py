@@ -1,0 +1,47 @@
+"""A mail as it came over the wire, before anyone read it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True)
+class Mailbox:
+    """What ingest needs to know of a recipient's mailbox."""
+
+    id: str
+    tenant_id: str
+    address: str
+    mode: str
+    max_size: int
+
+
+@dataclass(frozen=True)
+class Recipient:
+    """One accepted RCPT: the address as it was given and the mailbox it reached."""
+
+    address: str
+    mailbox: Mailbox
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """Bytes and envelope of one DATA."""
+
+    raw: bytes
+    sender: str  # empty: the null sender
+    recipients: tuple[Recipient, ...]
+    had_bare_line_ends: bool
+    peer: str
+    hello: str
+    is_encrypted: bool
+    at: datetime
+
+    def by_mailbox(self) -> tuple[Recipient, ...]:
+        """One recipient for each mailbox; of several addresses of one mailbox the one with a tag counts."""
+        chosen: dict[str, Recipient] = {}
+        for recipient in self.recipients:
+            if recipient.mailbox.id not in chosen or "+" in recipient.address.partition("@")[0]:
+                chosen[recipient.mailbox.id] = recipient
+        return tuple(chosen.values())

@@ -1,0 +1,38 @@
+"""What an operator may set for ingest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class IngestSettings(BaseSettings):
+    """Read from GATEPOST_INGEST_*. A wrong value stops the start, not the third message."""
+
+    model_config = SettingsConfigDict(env_prefix="GATEPOST_INGEST_", frozen=True)
+
+    host: str = Field("127.0.0.1", description="Address to listen on for SMTP.")
+    port: int = Field(2525, ge=0, le=65535, description="Port to listen on; 0: any free one.")
+    hostname: str = Field("localhost", min_length=1, description="Our name in the greeting.")
+    max_size: int = Field(26_214_400, ge=1024, description="Bytes of one mail; a mailbox may allow less.")
+    max_recipients: int = Field(100, ge=1, description="Recipients of one mail; more are asked to come later (452).")
+    max_connections: int = Field(500, ge=1, description="Peers connected at a time (421 beyond).")
+    max_connections_per_address: int = Field(50, ge=1, description="Of these, from one address.")
+    idle_s: float = Field(60, gt=0, description="A peer that says nothing for this long is let go.")
+    data_s: float = Field(600, gt=0, description="Time for one whole mail.")
+    store_s: float = Field(30, gt=0, description="Time to store a mail before the peer is asked to come back (451).")
+    lookup_cache_s: float = Field(1, ge=0, description="How long an answer about a recipient is kept.")
+    parse_threads: int = Field(2, ge=1, description="Mails read at a time.")
+    parse_s: float = Field(10, gt=0, description="Time to read one mail; beyond it is kept aside unread.")
+    grace_s: float = Field(20, ge=0, description="Time to finish mails under way when stopping.")
+    tls_cert_file: Path | None = Field(None, description="Certificate chain for STARTTLS, PEM.")
+    tls_key_file: Path | None = Field(None, description="Its private key, PEM.")
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> Self:
+        if (self.tls_cert_file is None) != (self.tls_key_file is None):
+            raise ValueError("STARTTLS needs both GATEPOST_INGEST_TLS_CERT_FILE and GATEPOST_INGEST_TLS_KEY_FILE")
+        return self
