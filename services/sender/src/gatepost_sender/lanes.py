@@ -142,6 +142,12 @@ class Lanes:
             if not lane.kept and not lane.running and lane.width >= _START_WIDTH:
                 del self._lanes[name]
 
+    async def keep_tidy(self) -> None:
+        """Again and again."""
+        while True:
+            await asyncio.sleep(max(1.0, self._idle_s / 4))
+            self.tidy()
+
     async def close(self) -> None:
         """Take leave of every server."""
         for lane in self._lanes.values():

@@ -12,6 +12,7 @@ import asyncio
 import re
 import ssl
 from dataclasses import dataclass
+from typing import cast
 
 from aiosmtplib.errors import SMTPException, SMTPResponseException
 from aiosmtplib.protocol import SMTPProtocol
@@ -140,8 +141,8 @@ class Wire(SMTPProtocol):
 
     def drop(self) -> None:
         """Close at once, without a word."""
-        if isinstance(self.transport, asyncio.WriteTransport):
-            self.transport.abort()
+        if self.transport is not None:
+            cast("asyncio.WriteTransport", self.transport).abort()
 
 
 async def connect(host: str, port: int, timeout_s: float) -> Wire:

@@ -1,0 +1,137 @@
+"""One attempt of one delivery that this process has claimed: sign, hand over, and record what became of it.
+
+The outcome is a fact: it is written however long the database is away, as long as this process lives. A process that
+dies leaves a claim whose lease ends: before the intent anybody takes it over, after it the mail becomes uncertain.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Coroutine
+from datetime import datetime, timedelta
+from typing import Any
+
+from gatepost_mail.content import Content
+from gatepost_runtime import get_logger
+from gatepost_sender.counts import Counts
+from gatepost_sender.driver import DotWritten, Ended, Envelope, NotAnnounced, Stage, StageFailed
+from gatepost_sender.due import Due
+from gatepost_sender.lanes import Lanes
+from gatepost_sender.outcome import Outcome, Verdict, judge, next_delay_s
+from gatepost_sender.route import Router
+from gatepost_sender.settings import SenderSettings
+from gatepost_sender.signing import Signer
+from gatepost_sender.steps import Steps
+from gatepost_store import Moved
+
+log = get_logger()
+Clock = Callable[[], datetime]
+_GREATEST_PAUSE_S = 5.0
+
+
+class Courier:
+    """Carries claimed deliveries to the next hop."""
+
+    def __init__(
+        self,
+        steps: Steps,
+        signer: Signer,
+        router: Router,
+        lanes: Lanes,
+        settings: SenderSettings,
+        counts: Counts,
+        clock: Clock,
+    ) -> None:
+        self._steps, self._signer, self._router, self._lanes = steps, signer, router, lanes
+        self._settings, self._counts, self._clock = settings, counts, clock
+
+    async def carry(self, due: Due, content: Content) -> Outcome | None:
+        """Attempt it and record the outcome; None: it is somebody else's now."""
+        via: str | None = None
+        is_announced = is_stopped = False
+
+        async def announce(_: tuple[str, ...]) -> bool:
+            nonlocal is_announced
+            is_announced = await self._steps.announce(due.message_id, due.id)
+            if is_announced:
+                self._counts.announced.inc()
+                self._counts.window.inc()
+            return is_announced
+
+        try:
+            try:
+                route = await self._router.route(due.domain)
+                via = route.via
+                self._counts.attempts.labels(via).inc()
+                raw = await self._signer.sign(due, content, self._clock())
+                envelope = Envelope(due.mailbox_address, (due.recipient,), raw)
+                ended = (await self._lanes.send(route, envelope, announce))[due.recipient]
+            except StageFailed as failed:
+                ended = failed.ended
+            except NotAnnounced:
+                log.warning("an attempt was given up, its delivery is another's now", delivery_id=due.id)
+                return None
+            except DotWritten:
+                ended, is_stopped = (
+                    Ended(Stage.DOT, None, "stopped while the answer was awaited", is_dot_written=True),
+                    True,
+                )
+            except asyncio.CancelledError:
+                ended, is_stopped = Ended(Stage.QUEUE, None, "stopped before the final dot"), True
+            except Exception:
+                log.exception("an attempt failed within the sender", delivery_id=due.id)
+                ended = Ended(Stage.QUEUE, None, "an error of our own")
+            outcome = judge(ended)
+            await _finish(self._record(due, outcome, via, is_stopped=is_stopped))
+        finally:
+            if is_announced:
+                self._counts.window.dec()
+        return outcome
+
+    async def _record(self, due: Due, outcome: Outcome, via: str | None, *, is_stopped: bool) -> None:
+        """Write the outcome, again and again until it stands."""
+        proven_by, due_at = "reply", None
+        if outcome.verdict is Verdict.DEFERRED:
+            now = self._clock()
+            tries = due.attempts + 1
+            luck = random.random()  # noqa: S311 (spreads retries, guards nothing)
+            delay_s = 0.0 if is_stopped else next_delay_s(tries, self._settings.retry_delays_s, luck)
+            due_at = now + timedelta(seconds=delay_s)
+            if due_at > due.gives_up_at:
+                proven_by, due_at = "queue_life", None
+                outcome = Outcome(Verdict.BOUNCED, outcome.stage, outcome.code, outcome.enhanced, outcome.words)
+        pause_s = 0.1
+        while True:
+            try:
+                step = await self._steps.end(
+                    due.message_id, due.id, due.of_release, outcome, via=via, due_at=due_at, proven_by=proven_by
+                )
+                break
+            except Exception:
+                log.exception("an outcome could not be written yet", delivery_id=due.id, outcome=outcome.verdict)
+                await asyncio.sleep(pause_s)
+                pause_s = min(pause_s * 2, _GREATEST_PAUSE_S)
+        self._counts.outcomes.labels(outcome.verdict, outcome.stage).inc()
+        if isinstance(step, Moved):
+            log.info(
+                "an attempt ended", message_id=due.message_id, delivery_id=due.id, outcome=outcome.verdict,
+                stage=outcome.stage, code=outcome.code, via=via,
+            )  # fmt: skip
+        else:
+            log.error(
+                "an outcome did not move its delivery", message_id=due.message_id, delivery_id=due.id,
+                outcome=outcome.verdict, failed=step.failed,
+            )  # fmt: skip
+
+
+async def _finish(work: Coroutine[Any, Any, None]) -> None:
+    """Let it end, also when this task is told to stop meanwhile; then stop."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        if not task.done():
+            await asyncio.wait({task}, timeout=_GREATEST_PAUSE_S)
+        task.cancel()
+        raise

@@ -1,0 +1,72 @@
+"""One delivery with all that an attempt needs to know, and whether its grant covers what would leave."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Self
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from gatepost_mail.content import Content
+from gatepost_oversight.grant import GrantRefused, recipients_digest, verify_grant
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A row of the queries `due` and `one`."""
+
+    id: str
+    tenant_id: str
+    mailbox_id: str
+    message_id: str
+    thread_id: str
+    recipient: str
+    domain: str
+    state: str
+    attempts: int
+    of_release: int
+    due_at: datetime
+    grant_token: str | None
+    content_sha256: str | None
+    recipients: tuple[str, ...]
+    rfc_message_id: str | None
+    mailbox_address: str
+    author_kind: str | None
+    author: str | None
+    content: str | None
+    gives_up_at: datetime
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Self:
+        """From the record the database gave."""
+        fields: dict[str, Any] = {name: row[name] for name in cls.__slots__}
+        return cls(**fields | {"recipients": tuple(row["recipients"])})
+
+    @property
+    def sender_domain(self) -> str:
+        """The domain we sign for."""
+        return self.mailbox_address.rpartition("@")[2]
+
+
+def granted(due: Due, key: Ed25519PublicKey, now: datetime) -> Content:
+    """The content that may leave; raises GrantRefused where the gatekeeper did not sign exactly this.
+
+    The hash is computed from the very object that is handed to compose; no stored hash is believed.
+    """
+    if not due.grant_token or due.content is None:
+        raise GrantRefused("there is no grant")
+    grant = verify_grant(key, due.grant_token, now)
+    content = Content.from_json(due.content)
+    sha256 = content.sha256
+    if (grant.message_id, grant.mailbox_id, grant.release) != (due.message_id, due.mailbox_id, due.of_release):
+        raise GrantRefused("the grant is another mail's, or of another release")
+    if sha256 != grant.content_sha256 or sha256 != due.content_sha256:
+        raise GrantRefused("the content is not the one that was released")
+    named = {address.addr.lower() for address in (*content.to, *content.cc, *content.bcc)}
+    if recipients_digest(named) != grant.recipients_sha256 or due.recipient not in named:
+        raise GrantRefused("the recipients are not those that were released")
+    if content.from_.lower() != due.mailbox_address.lower():
+        raise GrantRefused("the content is from another address than the mailbox's")
+    return content

@@ -1,0 +1,73 @@
+-- due --
+-- What may be tried now: a random $4 of the oldest 400, so that several senders seldom want the same one.
+-- $1: deliveries to leave alone for a moment, $2: domains with no room, $3: how long a mail lives in the queue.
+-- Paused tenants and mailboxes are left out here only to save tries; the claim step decides.
+WITH oldest AS (
+  SELECT d.id FROM delivery d
+   WHERE d.state IN ('released', 'deferred') AND d.due_at <= now()
+     AND d.id <> ALL ($1::text[]) AND d.domain <> ALL ($2::text[])
+     AND NOT EXISTS (SELECT 1 FROM pause p WHERE p.tenant_id = d.tenant_id AND p.lifted_at IS NULL
+       AND d.mailbox_id <> 'mbx_system'
+       AND (p.scope = 'tenant' OR (p.scope = 'mailbox' AND p.target = d.mailbox_id)))
+   ORDER BY d.due_at LIMIT 400),
+some AS (SELECT id FROM oldest ORDER BY random() LIMIT $4)
+SELECT d.id, d.tenant_id, d.mailbox_id, d.message_id, d.thread_id, d.recipient, d.domain, d.state, d.attempts,
+       d.of_release, d.due_at, m.grant_token, m.content AS content_sha256, m.recipients, m.rfc_message_id,
+       b.address AS mailbox_address, m.author_kind, m.author, r.content,
+       greatest(d.queued_at, coalesce(m.send_at, d.queued_at)) + $3::interval AS gives_up_at
+  FROM some JOIN delivery d ON d.id = some.id JOIN message m ON m.id = d.message_id
+       JOIN mailbox b ON b.id = m.mailbox_id LEFT JOIN revision r ON r.message_id = m.id AND r.n = m.revision
+ ORDER BY d.due_at;
+
+-- one --
+-- The same facts of one delivery, whatever its state. $2: how long a mail lives in the queue.
+SELECT d.id, d.tenant_id, d.mailbox_id, d.message_id, d.thread_id, d.recipient, d.domain, d.state, d.attempts,
+       d.of_release, d.due_at, m.grant_token, m.content AS content_sha256, m.recipients, m.rfc_message_id,
+       b.address AS mailbox_address, m.author_kind, m.author, r.content,
+       greatest(d.queued_at, coalesce(m.send_at, d.queued_at)) + $2::interval AS gives_up_at
+  FROM delivery d JOIN message m ON m.id = d.message_id
+       JOIN mailbox b ON b.id = m.mailbox_id LEFT JOIN revision r ON r.message_id = m.id AND r.n = m.revision
+ WHERE d.id = $1;
+
+-- loose --
+-- Deliveries on the wire whose sender was not heard of: taken over before the intent, uncertain after it.
+SELECT id, message_id, of_release, phase, lease_until FROM delivery
+ WHERE state = 'sending' AND lease_until <= now() AND id <> ALL ($1::text[])
+ ORDER BY lease_until LIMIT 100;
+
+-- lapsed --
+-- Deferred deliveries whose life in the queue is over. $1: that life.
+SELECT d.id, d.message_id, d.of_release, d.code, d.enhanced FROM delivery d JOIN message m ON m.id = d.message_id
+ WHERE d.state = 'deferred' AND d.due_at <= now()
+   AND greatest(d.queued_at, coalesce(m.send_at, d.queued_at)) + $1::interval <= now()
+ ORDER BY d.due_at LIMIT 100;
+
+-- renew --
+-- This process lives: its running attempts stay its own.
+UPDATE delivery SET lease_until = $3 WHERE id = ANY ($1::text[]) AND owner = $2 AND state = 'sending';
+
+-- blobs --
+-- The bytes of attachments.
+SELECT sha256, bytes FROM blob WHERE mailbox_id = $1 AND sha256 = ANY ($2::text[]);
+
+-- reported_delivery --
+-- The delivery that a report speaks of.
+SELECT id, message_id, of_release, state, via, code FROM delivery WHERE id = $1 AND message_id = $2;
+
+-- dkim_keys_of --
+-- The pairs we sign with for one domain.
+SELECT selector, algorithm, private_sealed, public_record FROM dkim_key WHERE domain = $1 AND active ORDER BY selector;
+
+-- dkim_key_add --
+-- A new pair; whoever comes second keeps the first one's.
+INSERT INTO dkim_key (id, tenant_id, domain, selector, algorithm, private_sealed, public_record)
+VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (domain, selector) DO NOTHING;
+
+-- dkim_records --
+-- Every public record, for the mail catcher.
+SELECT domain, selector, public_record FROM dkim_key WHERE active ORDER BY domain, selector;
+
+-- queue_age --
+-- The oldest delivery that is due, in seconds.
+SELECT coalesce(extract(epoch FROM now() - min(due_at)), 0)::float8 FROM delivery
+ WHERE state IN ('released', 'deferred') AND due_at <= now();

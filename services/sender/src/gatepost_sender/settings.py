@@ -1,0 +1,99 @@
+"""What an operator may set for the sender."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from gatepost_sender.driver import Timeouts, Tls
+
+_DAY = 86_400
+_HOUR = 3_600
+
+
+class SenderSettings(BaseSettings):
+    """Read from GATEPOST_SENDER_*. A wrong value stops the start, not the third message."""
+
+    model_config = SettingsConfigDict(env_prefix="GATEPOST_SENDER_", frozen=True, extra="ignore")
+
+    relay_host: str | None = Field(None, description="Send everything through this host; empty: deliver to the MX.")
+    relay_port: int = Field(25, gt=0, le=65_535, description="Port of the relay.")
+    relay_tls: Tls | None = Field(
+        None,
+        description="What the relay must offer: off, offered, required or verified. "
+        "Unset: verified; offered on loopback and in the dev environment.",
+    )
+    relay_user: str | None = Field(None, description="Name to log in with at the relay.")
+    relay_password: str | None = Field(None, repr=False, description="Its password. Also read from ..._FILE.")
+    relay_password_file: Path | None = Field(None, description="File that holds the relay's password.")
+    ca_file: str | None = Field(None, description="Certificates to trust for verified TLS; unset: the system's.")
+    mx_tls: Tls = Field(Tls.OFFERED, description="What a recipient's MX must offer: off, offered, required, verified.")
+    mx_port: int = Field(25, gt=0, le=65_535, description="Port of the recipients' MX hosts.")
+    helo: str = Field("", description="Our name in EHLO; empty: the host of GATEPOST_PUBLIC_URL.")
+
+    retry_delays_s: Annotated[tuple[float, ...], NoDecode] = Field(
+        (60, 300, 900, 1800, _HOUR, 2 * _HOUR, 4 * _HOUR),
+        description="Comma list: seconds before the second attempt, the third and so on; the last one repeats.",
+    )
+    queue_life_s: float = Field(5 * _DAY, gt=0, description="A mail that could not be handed over this long bounces.")
+    poll_s: float = Field(1, gt=0, description="How often the queue is looked at when no event says so.")
+    lease_s: float = Field(15, ge=2, description="A claimed mail whose sender is not heard of this long is taken over.")
+    attempts_at_once: int = Field(100, ge=1, description="Attempts of this process at a time.")
+    attempts_per_destination: int = Field(20, ge=1, description="Attempts at a time to one destination, at most.")
+    connection_idle_s: float = Field(20, ge=0, description="A kept connection is left after this long without a mail.")
+    mails_per_connection: int = Field(100, ge=1, description="Mails over one connection before a new one is made.")
+    stop_s: float = Field(20, ge=0, description="On stop, running attempts may take this long to end.")
+
+    connect_timeout_s: float = Field(30, gt=0, description="Give up on one host after this long.")
+    greeting_timeout_s: float = Field(300, gt=0, description="How long a server may take to greet.")
+    command_timeout_s: float = Field(300, gt=0, description="How long EHLO, STARTTLS, AUTH, MAIL and RCPT may take.")
+    data_timeout_s: float = Field(120, gt=0, description="How long the answer to DATA may take.")
+    block_timeout_s: float = Field(180, gt=0, description="How long 64 KiB of a mail may take.")
+    dot_timeout_s: float = Field(600, gt=0, description="How long the answer to the final dot may take.")
+
+    dkim_records_file: Path | None = Field(
+        None, description="Write the public DKIM records there as JSON, for the mail catcher."
+    )
+
+    @field_validator("retry_delays_s", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return tuple(float(part) for part in value.split(",")) if isinstance(value, str) else value
+
+    @field_validator("retry_delays_s")
+    @classmethod
+    def _some(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        if not value or min(value) <= 0:
+            raise ValueError("must name at least one delay, all above zero")
+        return value
+
+    @field_validator("relay_host", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: Any) -> Any:
+        return value or None
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.relay_user and not (self.relay_password or self.relay_password_file):
+            raise ValueError("GATEPOST_SENDER_RELAY_USER needs GATEPOST_SENDER_RELAY_PASSWORD or ..._FILE")
+        if self.relay_password_file and not self.relay_password_file.is_file():
+            raise ValueError(f"GATEPOST_SENDER_RELAY_PASSWORD_FILE: {self.relay_password_file} cannot be read")
+        return self
+
+    @property
+    def password(self) -> str | None:
+        """The relay's password, from wherever it was given."""
+        if self.relay_password_file:
+            return self.relay_password_file.read_text(encoding="utf-8").strip()
+        return self.relay_password
+
+    @property
+    def timeouts(self) -> Timeouts:
+        """How long each stage may take."""
+        return Timeouts(
+            self.connect_timeout_s, self.greeting_timeout_s, self.command_timeout_s,
+            self.data_timeout_s, self.block_timeout_s, self.dot_timeout_s,
+        )  # fmt: skip
