@@ -1,39 +1,52 @@
-"""What a credential may be in a step, read from its scopes and the kind of its principal."""
+"""What a key may be: its role follows from its scopes and its principal's kind, and some scopes never meet."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
-from gatepost_oversight.move import Role
+from collections.abc import Iterable
+from enum import StrEnum
 
 SCOPES = ("read", "send", "oversight_read", "oversight", "admin")
-_STRENGTH = (Role.OPERATOR, Role.REVIEWER, Role.AGENT)
+CONTAINS = {"oversight": {"oversight_read"}, "admin": {"read"}}
 
 
-def roles_of(scopes: Collection[str], kind: str) -> frozenset[Role]:
-    """Every role it may act in: `oversight` makes a reviewer, `admin` of a person an operator, all else is an agent."""
-    roles: set[Role] = set()
-    if "oversight" in scopes:
-        roles.add(Role.REVIEWER)
-    if "admin" in scopes and kind == "person":
-        roles.add(Role.OPERATOR)
-    return frozenset(roles or {Role.AGENT})
+class Role(StrEnum):
+    """Who acts in a step."""
+
+    AGENT = "agent"
+    REVIEWER = "reviewer"
+    OPERATOR = "operator"
+    SYSTEM = "system"
 
 
-def role_of(scopes: Collection[str], kind: str, among: Collection[Role] = _STRENGTH) -> Role:
-    """The role to act in: the strongest it has that the row admits, else the strongest it has."""
-    roles = roles_of(scopes, kind)
-    fitting = [role for role in _STRENGTH if role in roles and role in among]
-    return fitting[0] if fitting else next(role for role in _STRENGTH if role in roles)
+def roles_of(scopes: Iterable[str], kind: str) -> frozenset[Role]:
+    """A reviewer holds oversight, an operator is a person's admin, everyone else is an agent."""
+    held = set(scopes)
+    found = {Role.REVIEWER} if "oversight" in held else set()
+    if "admin" in held and kind == "person":
+        found.add(Role.OPERATOR)
+    return frozenset(found or {Role.AGENT})
 
 
-def scope_conflict(scopes: Collection[str]) -> str | None:
-    """Why these scopes cannot stand in one credential, or None."""
-    unknown = sorted(set(scopes) - set(SCOPES))
-    if unknown:
-        return f"unknown scope {unknown[0]}"
-    if "send" in scopes and "oversight" in scopes:
-        return "no credential holds both send and oversight: who writes may not approve"
-    if "send" in scopes and "admin" in scopes:
-        return "no credential holds both send and admin: who writes may not raise its own autonomy"
+def allows(scopes: Iterable[str], needed: str) -> bool:
+    """Does one of the scopes give what is needed?"""
+    return any(scope == needed or needed in CONTAINS.get(scope, ()) for scope in scopes)
+
+
+def scope_conflict(scopes: Iterable[str], kind: str = "person") -> str | None:
+    """Why these scopes may not stand on one key, or None."""
+    held = set(scopes)
+    if unknown := sorted(held - set(SCOPES)):
+        return f"unknown scope: {', '.join(unknown)}"
+    if {"send", "oversight"} <= held:
+        return "no key may both send and decide"
+    if {"send", "admin"} <= held and kind != "person":
+        return "no key of a program may both send and administer"
+    if "oversight" in held and kind == "agent":
+        return "only a person decides, or a program that an operator gave a person's place"
     return None
+
+
+def role_of(scopes: Iterable[str], kind: str) -> Role:
+    """The strongest role of a key."""
+    roles = roles_of(scopes, kind)
+    return next(role for role in (Role.OPERATOR, Role.REVIEWER, Role.AGENT) if role in roles)

@@ -1,83 +1,70 @@
-"""The grant: what the gatekeeper signs when it lets a mail go, and the sender checks before every attempt."""
+"""The gatekeeper's signed word that exactly this content may leave to exactly these recipients.
+
+`base64url(canonical JSON).base64url(Ed25519 signature)`. The sender verifies it with a key from a mounted file, never
+from the database, so that a forged row sends nothing.
+"""
 
 from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Iterable
 from datetime import datetime
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from gatepost_contracts.canonical import canonical, sha256_hex
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
-
-from gatepost_contracts.canonical import canonical
-
-_PREFIX = "gpg1"
-_DOMAIN = b"gatepost grant v1\n"
-
-
-class Decision(BaseModel):
-    """Who approved what."""
-
-    model_config = ConfigDict(frozen=True)
-
-    principal: str
-    key: str | None = None
-    content_sha256: str
-
-
-class Grant(BaseModel):
-    """Exactly this content may go to exactly these recipients until then."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    tenant_id: str
-    mailbox_id: str
-    message_id: str
-    revision: int
-    release: int
-    content_sha256: str
-    recipients: tuple[str, ...]
-    policy: str
-    mode: str
-    decisions: tuple[Decision, ...] = ()
-    system_template: bool = False
-    issued_at: AwareDatetime
-    not_before: AwareDatetime | None = None
-    expires_at: AwareDatetime
 
 
 class GrantRefused(Exception):
-    """The token is not a grant of ours that holds now."""
+    """The grant does not cover this; nothing may leave under it."""
 
 
-def sign_grant(private: Ed25519PrivateKey, grant: Grant) -> str:
-    """The grant as one line of text."""
+class Grant(BaseModel):
+    """What may leave, to whom, under which policy, by whose decision, until when."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    message_id: str
+    mailbox_id: str
+    revision: int
+    release: int
+    content_sha256: str
+    recipients_sha256: str
+    policy: str
+    decided_by: tuple[str, ...] = ()
+    expires_at: AwareDatetime
+
+
+def recipients_digest(recipients: Iterable[str]) -> str:
+    """Over the sorted, lower-case addresses."""
+    return sha256_hex(canonical(sorted({recipient.lower() for recipient in recipients})))
+
+
+def sign_grant(key: Ed25519PrivateKey, grant: Grant) -> str:
+    """The token that stands in email.released and on the mail."""
     body = canonical(grant.model_dump(mode="json")).encode()
-    return f"{_PREFIX}.{_encode(body)}.{_encode(private.sign(_DOMAIN + body))}"
+    return f"{_encode(body)}.{_encode(key.sign(body))}"
 
 
-def verify_grant(public: Ed25519PublicKey, token: str, now: datetime) -> Grant:
-    """The grant that the token holds; raises GrantRefused with the reason."""
-    parts = token.split(".")
-    if len(parts) != 3 or parts[0] != _PREFIX:
-        raise GrantRefused("it is not a grant")
+def verify_grant(key: Ed25519PublicKey, token: str, now: datetime) -> Grant:
+    """The statement, if the gatekeeper signed it and it has not expired; raises GrantRefused."""
     try:
-        body, signature = _decode(parts[1]), _decode(parts[2])
-        public.verify(signature, _DOMAIN + body)
+        head, _, tail = token.partition(".")
+        body = _decode(head)
+        key.verify(_decode(tail), body)
         grant = Grant.model_validate_json(body)
-    except InvalidSignature:
-        raise GrantRefused("its signature is not the gatekeeper's") from None
-    except (binascii.Error, ValueError, ValidationError) as error:
-        raise GrantRefused("it cannot be read") from error
-    if now >= grant.expires_at:
-        raise GrantRefused("it has expired")
+    except (InvalidSignature, ValidationError, ValueError, binascii.Error):
+        raise GrantRefused("the grant is not the gatekeeper's") from None
+    if grant.expires_at <= now:
+        raise GrantRefused("the grant has expired")
     return grant
 
 
-def _encode(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+def _encode(value: bytes) -> str:
+    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
 
 
-def _decode(text: str) -> bytes:
-    return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+def _decode(value: str) -> bytes:
+    return base64.b64decode(value + "=" * (-len(value) % 4), altchars=b"-_", validate=True)

@@ -8,16 +8,17 @@ Ids are written into every audit record and never reused. T23 stays unused: bein
 from __future__ import annotations
 
 from gatepost_oversight.expr import (
-    FALSE, NOTHING, PRINCIPAL, TRUE, Expr, add, all_of, any_of, arg, const, eq, ite, le, level, ne, negate, var,
+    FALSE, NOTHING, PRINCIPAL, ROLE, TRUE, Expr, add, all_of, any_of, arg, const, eq, ite, ne, negate, var,
 )  # fmt: skip
 from gatepost_oversight.mode import Mode
-from gatepost_oversight.move import Move, On, Role, move
+from gatepost_oversight.credential import Role
+from gatepost_oversight.move import Move, On, move
 from gatepost_oversight.states import State as S
 from gatepost_oversight.terms import (
-    ASK, CLAIM, CONTENT, EDIT_COMPLETE, IS_ANNOUNCED, IS_CLAIMED, LEASE_OVER, NEWER, NO_FIRST,
+    ASK, CLAIM, CONTENT, EDIT_COMPLETE, HEAD, IS_ANNOUNCED, IS_CLAIMED, LEASE_OVER, NEWER, NO_FIRST,
     NO_PLACEHOLDER, NOT_AUTHOR, NOT_CLAIMED, NOT_FROZEN, NOT_READ_ONLY, NOT_REFUSABLE, NOT_RELEASABLE, NOT_USED, NOTE,
     ONE_PERSON, OPEN, OTHERS_FIRST, OVERDUE, OWN, OWN_DRAFT, OWN_EDIT, OWN_OR_PERSON, OWNER, READ_ONLY, RELEASABLE,
-    SEEN, SENDABLE_BACK, TWO_PERSON, UNFINISHED, is_true, one_of, verdict,
+    SEEN, SENDABLE_BACK, SENTENCES, TIGHTENED, TWO_PERSON, UNFINISHED, Conjunct, is_true, one_of,
 )  # fmt: skip
 from gatepost_oversight.world import WORLD
 
@@ -29,16 +30,13 @@ NO_APPROVALS: dict[str, Expr] = {n: NOTHING for n in ("ok1", "ok1_hash", "ok1_ke
 ADOPT: dict[str, Expr] = {
     n: var(f"rev_{n}") for n in ("content", "placeholder", "recipients", "subject", "category", "evidence")
 } | {"revision": var("rev_n")}
-TIGHTENED = ite(
-    any_of(eq(var("rev_ask"), NOTHING), le(level(var("ask")), level(var("rev_ask")))), var("ask"), var("rev_ask")
-)
 HOLD: dict[str, Expr] = {
     "reasons": arg("reasons"), "held_at": arg("now"), "expires_at": arg("expires_at"),
     "mode_grant_id": ite(ne(arg("mode_grant_id"), NOTHING), arg("mode_grant_id"), var("mode_grant_id")),
 }  # fmt: skip
 DECIDED: dict[str, Expr] = {"decided_by": PRINCIPAL, "decided_at": arg("now")}
 RELEASE: dict[str, Expr] = {
-    "release": add(var("release"), ONE), "grant_token": arg("grant"), "released_at": arg("now"),
+    "release": add(var("release"), ONE), "grant_token": arg("grant_token"), "released_at": arg("now"),
     "expires_at": arg("expires_at"),
 }  # fmt: skip
 OK1: dict[str, Expr] = {
@@ -57,6 +55,7 @@ OUTCOME: dict[str, Expr] = {
 }  # fmt: skip
 END: dict[str, Expr] = OUTCOME | {"ended_at": arg("now")}
 
+OWN_IF_AGENT: Conjunct = ("OWN", any_of(ne(ROLE, const("agent")), OWN[1]))
 _UNSENT = (S.DRAFTING, S.DRAFTED, S.HELD, S.REVISING, S.RELEASED)
 
 INBOUND: tuple[Move, ...] = (
@@ -85,58 +84,57 @@ DRAFT: tuple[Move, ...] = (
          (("OUTBOUND", eq(var("direction"), const("outbound"))), NOT_FROZEN,
           ("KIND", eq(arg("kind"), const("edit"))), ("EXPECTED", eq(arg("n"), var("next_n")))), None,
          "A reviewer writes an edit; it changes nothing until a decision adopts it.", on=On.REVISION, by="api"),
-    move("T06", "submit", (S.DRAFTING,), (AGENT,), (OWN, OWN_DRAFT, ASK, NOT_READ_ONLY), S.DRAFTED,
+    move("T06", "submit", (S.DRAFTING,), (AGENT, SYSTEM), (OWN_IF_AGENT, OWN_DRAFT, ASK, NOT_READ_ONLY), S.DRAFTED,
          "The author's revision is adopted, to be judged.",
          sets=ADOPT | {
-             "ask_at_submit": var("ask"),
+             "ask": TIGHTENED, "ask_at_submit": TIGHTENED,
              "mode_grant_id": ite(ne(arg("mode_grant_id"), NOTHING), arg("mode_grant_id"), var("mode_grant_id")),
          }),
     move("T07", "draft_failed", (S.DRAFTING, S.REVISING), (SYSTEM,), (), S.HELD,
          "No text came about; a person gets an empty draft, and approving needs content.", emits="email.held",
          sets=HOLD | NO_APPROVALS),
     move("T08", "pass", (S.DRAFTED,), (SYSTEM,),
-         (verdict("release"), NOT_REFUSABLE, RELEASABLE, NO_PLACEHOLDER, CONTENT, UNFINISHED), S.RELEASED,
+         (NOT_REFUSABLE, RELEASABLE, NO_PLACEHOLDER, CONTENT, UNFINISHED), S.RELEASED,
          "Policy lets it go.", emits="email.released", sets=RELEASE, releases=True),
-    move("T09", "hold", (S.DRAFTED,), (SYSTEM,), (verdict("hold"), NOT_REFUSABLE), S.HELD,
+    move("T09", "hold", (S.DRAFTED,), (SYSTEM,), (NOT_REFUSABLE,), S.HELD,
          "Policy wants a person to look.", emits="email.held", sets=HOLD),
     move("T10", "refuse", (S.DRAFTED, S.HELD, S.RELEASED, S.DEFERRED), (SYSTEM,),
-         (("REFUSABLE", any_of(
-             is_true(var("policy_block")),
-             all_of(one_of(var("st"), "drafted", "held"), is_true(var("suppressed"))),
-             all_of(eq(var("st"), const("drafted")), any_of(READ_ONLY, eq(arg("verdict"), const("refuse")))),
-         )),), S.REFUSED,
+         (("FORBIDDEN", any_of(
+             is_true(var("policy_block")), is_true(var("suppressed")),
+             all_of(eq(var("st"), const("drafted")), READ_ONLY),
+         )), NOT_CLAIMED), S.REFUSED,
          "Policy forbids it.", emits="email.refused", takes_back=S.REFUSED,
          sets={"reasons": arg("reasons"), "reason": arg("reason")}),
     move("T10d", "refuse_delivery", (S.RELEASED, S.DEFERRED), (SYSTEM,),
-         (OPEN, ("REFUSABLE", is_true(var("suppressed")))), S.REFUSED,
+         (OPEN, ("FORBIDDEN", is_true(var("suppressed")))), S.REFUSED,
          "This recipient opted out after the release; the others are still written to.", emits="email.refused",
          on=On.DELIVERY, sets={"ended_at": arg("now")}),
 )  # fmt: skip
 
 DECISIONS: tuple[Move, ...] = (
     move("T11", "approve", (S.HELD,), (REVIEWER,),
-         (NOT_AUTHOR, SEEN, NO_PLACEHOLDER, CONTENT, ONE_PERSON, UNFINISHED), S.RELEASED,
+         (NOT_AUTHOR, SEEN, HEAD, NO_PLACEHOLDER, CONTENT, ONE_PERSON, UNFINISHED), S.RELEASED,
          "A reviewer lets exactly this content go.", emits="email.released", sets=OK1 | RELEASE | DECIDED,
          releases=True),
     move("T12", "approve_first", (S.HELD,), (REVIEWER,),
-         (NOT_AUTHOR, SEEN, NO_PLACEHOLDER, CONTENT, TWO_PERSON, NO_FIRST, UNFINISHED), S.HELD,
+         (NOT_AUTHOR, SEEN, HEAD, NO_PLACEHOLDER, CONTENT, TWO_PERSON, NO_FIRST, UNFINISHED), S.HELD,
          "The first of two people approves.", sets=OK1),
     move("T13", "approve_second", (S.HELD,), (REVIEWER,),
-         (NOT_AUTHOR, SEEN, NO_PLACEHOLDER, CONTENT, TWO_PERSON, OTHERS_FIRST, UNFINISHED), S.RELEASED,
+         (NOT_AUTHOR, SEEN, HEAD, NO_PLACEHOLDER, CONTENT, TWO_PERSON, OTHERS_FIRST, UNFINISHED), S.RELEASED,
          "A second, different person approves the same content.", emits="email.released",
          sets=OK2 | RELEASE | DECIDED, releases=True),
-    move("T14", "edit", (S.HELD,), (REVIEWER,), (SEEN, OWN_EDIT, NOT_FROZEN), S.HELD,
+    move("T14", "edit", (S.HELD,), (REVIEWER,), (SEEN, HEAD, OWN_EDIT, NOT_FROZEN), S.HELD,
          "A reviewer's edit takes the draft's place; earlier approvals fall.", emits="email.held",
          sets=ADOPT | NO_APPROVALS | HOLD | {"reviser": PRINCIPAL}),
     move("T15a", "edit_approve", (S.HELD,), (REVIEWER,),
-         (NOT_AUTHOR, SEEN, OWN_EDIT, NOT_FROZEN, EDIT_COMPLETE, ONE_PERSON, UNFINISHED), S.RELEASED,
+         (NOT_AUTHOR, SEEN, HEAD, OWN_EDIT, NOT_FROZEN, EDIT_COMPLETE, ONE_PERSON, UNFINISHED), S.RELEASED,
          "A reviewer lets their own edit go.", emits="email.released",
          sets=ADOPT | OK1_EDIT | RELEASE | DECIDED | {"reviser": PRINCIPAL}, releases=True),
     move("T15b", "edit_approve", (S.HELD,), (REVIEWER,),
-         (NOT_AUTHOR, SEEN, OWN_EDIT, NOT_FROZEN, EDIT_COMPLETE, TWO_PERSON, UNFINISHED), S.HELD,
+         (NOT_AUTHOR, SEEN, HEAD, OWN_EDIT, NOT_FROZEN, EDIT_COMPLETE, TWO_PERSON, UNFINISHED), S.HELD,
          "A reviewer's edit counts as the first of two approvals.", emits="email.held",
          sets=ADOPT | OK1_EDIT | HOLD | {"reviser": PRINCIPAL}),
-    move("T16", "fall_back", (S.RELEASED, S.DEFERRED), (SYSTEM,), (NOT_RELEASABLE,), S.HELD,
+    move("T16", "fall_back", (S.RELEASED, S.DEFERRED), (SYSTEM,), (NOT_RELEASABLE, NOT_CLAIMED), S.HELD,
          "The world became stricter before it left; a person must look.", emits="email.held", sets=HOLD,
          takes_back=S.HELD),
     move("T17", "send_back", (S.HELD,), (REVIEWER, OPERATOR),
@@ -149,7 +147,7 @@ DECISIONS: tuple[Move, ...] = (
     move("T18", "reject", (S.HELD,), (REVIEWER, OPERATOR), (("NOT_SENDABLE_BACK", negate(SENDABLE_BACK)),), S.REJECTED,
          "A person says no for good.", emits="email.rejected",
          sets=NO_APPROVALS | DECIDED | {"rejection_final": TRUE, "reason": arg("reason")}),
-    move("T19", "revise", (S.REVISING, S.HELD), (AGENT,), (OWN, OWN_DRAFT, NOT_FROZEN), S.HELD,
+    move("T19", "revise", (S.REVISING, S.HELD), (AGENT, SYSTEM), (OWN_IF_AGENT, OWN_DRAFT, NOT_FROZEN), S.HELD,
          "A rewrite stays held: policy must not free what was held.", emits="email.held",
          sets=ADOPT | NO_APPROVALS | HOLD | {"ask": TIGHTENED}),
     move("T20", "cancel", (*_UNSENT, S.DEFERRED), (AGENT, REVIEWER, OPERATOR), (OWN_OR_PERSON, NOT_CLAIMED), S.CANCELLED,
@@ -191,13 +189,15 @@ WIRE: tuple[Move, ...] = (
          "Nobody can know whether it was taken; it is never resent blindly.", emits="email.uncertain",
          sets=OUTCOME | {"phase": const("announced")}, on=On.DELIVERY, by="sender"),
     move("T32", "resolve_not_delivered", (S.UNCERTAIN,), (REVIEWER, OPERATOR), (NOTE,), S.HELD,
-         "A person says that it did not arrive; it waits for another approval.", emits="email.held", on=On.DELIVERY),
+         "A person says that it did not arrive; it waits for another approval.", emits="email.held", on=On.DELIVERY,
+         sets={"phase": const("none")}),
     move("T33", "resolve_delivered", (S.UNCERTAIN,), (REVIEWER, OPERATOR),
-         (NOTE, ("WORD", is_true(var("word")))), S.DELIVERED,
-         "A person says that it arrived.", emits="email.delivered", sets={"ended_at": arg("now")},
-         on=On.DELIVERY, by="sender"),
+         (NOTE,), S.DELIVERED,
+         "A person says that it arrived.", emits="email.delivered", sets={"phase": const("none"), "ended_at": arg("now")},
+         on=On.DELIVERY, by=("gatekeeper", "sender")),
 )  # fmt: skip
 
 MOVES: tuple[Move, ...] = INBOUND + DRAFT + DECISIONS + WIRE + WORLD
 BY_ID: dict[str, Move] = {m.id: m for m in MOVES}
 
+__all__ = ["BY_ID", "MOVES", "SENTENCES", "WORLD", "Move"]

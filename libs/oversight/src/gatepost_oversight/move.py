@@ -6,18 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gatepost_oversight.credential import Role
 from gatepost_oversight.expr import Expr
 from gatepost_oversight.states import State
 from gatepost_oversight.terms import Conjunct
-
-
-class Role(StrEnum):
-    """What a credential may be in a step. It is loaded from the credential, never taken from the caller."""
-
-    AGENT = "agent"
-    REVIEWER = "reviewer"
-    OPERATOR = "operator"
-    SYSTEM = "system"
 
 
 class On(StrEnum):

@@ -26,8 +26,7 @@ class Facts:
     mode: Mode = Mode.GATED_SEND
     suppressed: bool = False
     blocked: bool = False
-    read_only: bool = False                 # the mailbox or its ceiling, whatever was granted
-    relaying_loop: bool = False
+    loop: bool = False                      # it would answer a mail that came from here
     draft_failed: bool = False
     placeholder: bool = False
     render_mismatch: bool = False
@@ -35,10 +34,11 @@ class Facts:
     foreign_content: bool = False           # content whose owner is not among the recipients
     new_link: bool = False
     new_recipient: bool = False
-    injection: bool = False
+    suspected_injection: bool = False
     loop_risk: bool = False
     rate_limited: bool = False
     paused: bool = False
+    possible_duplicate: bool = False
     system_template: bool = False
     first_contact: bool = False
     sampled: bool = False
@@ -71,9 +71,8 @@ REFUSE, HOLD, RELEASE = Verdict.REFUSE, Verdict.HOLD, Verdict.RELEASE
 POLICY: tuple[Rule, ...] = (
     Rule("suppressed", REFUSE, "a recipient opted out, bounced or complained", "suppressed"),
     Rule("blocked", REFUSE, "a policy block is set", "blocked"),
-    Rule("read_only", REFUSE, "this mailbox sends nothing", "read_only"),
-    Rule("read_only_mode", REFUSE, "the mode lets nothing leave", modes=_in(Mode.READ_ONLY)),
-    Rule("relaying_loop", REFUSE, "this mail is going round in circles", "relaying_loop"),
+    Rule("read_only", REFUSE, "this mailbox sends nothing", modes=_in(Mode.READ_ONLY)),
+    Rule("loop", REFUSE, "it would answer a mail that came from here", "loop"),
     Rule("draft_failed", HOLD, "no draft came about; a person must write it", "draft_failed"),
     Rule("placeholder", HOLD, "the draft asks a reviewer to fill something in", "placeholder"),
     Rule("render_mismatch", HOLD, "the content is not what the draft renders to", "render_mismatch"),
@@ -81,10 +80,11 @@ POLICY: tuple[Rule, ...] = (
     Rule("foreign_content", HOLD, "it holds content of someone who is not a recipient", "foreign_content"),
     Rule("new_link", HOLD, "it links to a place that nobody here linked to before", "new_link"),
     Rule("new_recipient", HOLD, "it goes to someone who is not part of the thread", "new_recipient"),
-    Rule("injection", HOLD, "the mail it answers may try to give orders to the agent", "injection"),
+    Rule("suspected_injection", HOLD, "the mail it answers may try to steer the agent", "suspected_injection"),
     Rule("loop_risk", HOLD, "the other side may be answering automatically", "loop_risk"),
     Rule("rate_limited", HOLD, "more mail than usual leaves this mailbox", "rate_limited"),
     Rule("paused", HOLD, "sending is paused", "paused"),
+    Rule("possible_duplicate", HOLD, "this mail seems to be answered already", "possible_duplicate"),
     Rule("system_template", RELEASE, "a fixed template of ours to the oversight address", "system_template"),
     Rule("gated_all", HOLD, "a person sees everything of this mailbox", modes=_in(Mode.GATED_ALL)),
     Rule("gated", HOLD, "this mailbox sends nothing unseen", modes=_in(Mode.GATED_SEND)),
@@ -93,21 +93,21 @@ POLICY: tuple[Rule, ...] = (
     Rule("default", RELEASE, "the mode lets the agent send"),
 )  # fmt: skip
 
-WHY: dict[str, str] = {rule.name: rule.why for rule in POLICY}
+RULES: dict[str, Rule] = {rule.name: rule for rule in POLICY}
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """The verdict, the rule that gave it, and all rules that speak against release, the deciding one first."""
+    """The verdict, the rule that gave it, and every rule that speaks against release, the deciding one first."""
 
     verdict: Verdict
     rule: Rule
-    reasons: tuple[str, ...]
+    reasons: tuple[Rule, ...]
 
 
 def decide(facts: Facts) -> Judgement:
     """Judge a draft; total, because the last rule asks nothing."""
     matching = [rule for rule in POLICY if rule.applies(facts)]
     first = matching[0]
-    against = tuple(rule.name for rule in matching if rule.verdict is not RELEASE)
-    return Judgement(first.verdict, first, () if first.verdict is RELEASE else against)
+    against = tuple(rule for rule in matching if rule.verdict is not RELEASE)
+    return Judgement(first.verdict, first, (first,) if first.verdict is RELEASE else against)

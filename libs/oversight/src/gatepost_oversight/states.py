@@ -48,7 +48,7 @@ DERIVABLE = frozenset(DELIVERY_STATES) - {State.REFUSED}
 """Message states that a delivery step may recompute; from the others the gatekeeper has taken the message back."""
 
 
-def derive(deliveries: Iterable[State | str]) -> State:
+def derive(deliveries: Iterable[str]) -> State:
     """The state of a message whose present release has these deliveries; at least one."""
     present = {State(d) for d in deliveries}
     return next(state for state in DELIVERY_STATES if state in present)

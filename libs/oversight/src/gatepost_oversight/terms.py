@@ -53,7 +53,7 @@ APPROVED_NOW = all_of(FIRST, any_of(negate(TWO), SECOND))
 RELEASABLE_NOW = any_of(negate(GATED), APPROVED_NOW, is_true(var("system_template")))
 REFUSABLE = any_of(is_true(var("suppressed")), is_true(var("policy_block")), READ_ONLY)
 SENDABLE_BACK = all_of(
-    is_true(arg("note_given")),
+    is_true(arg("has_note")),
     le(add(var("rounds"), const(1)), var("rounds_max")),
     negate(arg("final")),
     negate(var("attempted")),
@@ -71,22 +71,21 @@ NOT_REFUSABLE: Conjunct = ("NOT_REFUSABLE", negate(REFUSABLE))
 OWN: Conjunct = ("OWN", all_of(ne(PRINCIPAL, NOTHING), eq(PRINCIPAL, var("drafter"))))
 OWN_OR_PERSON: Conjunct = ("OWN", any_of(ne(ROLE, const("agent")), OWN[1]))
 NOT_AUTHOR: Conjunct = ("NOT_AUTHOR", all_of(ne(PRINCIPAL, NOTHING), ne(PRINCIPAL, var("drafter"))))
-SEEN: Conjunct = (
-    "SEEN", all_of(eq(arg("seen_hash"), var("content")), eq(arg("seen_head"), var("thread_head"))),
-)  # fmt: skip
+SEEN: Conjunct = ("SEEN", eq(arg("seen_hash"), var("content")))
+HEAD: Conjunct = ("HEAD", eq(arg("seen_head"), var("thread_head")))
 CONTENT: Conjunct = ("CONTENT", ne(var("content"), NOTHING))
-NO_PLACEHOLDER: Conjunct = ("NO_PLACEHOLDER", negate(var("placeholder")))
+NO_PLACEHOLDER: Conjunct = ("PLACEHOLDER", negate(var("placeholder")))
 UNFINISHED: Conjunct = ("UNFINISHED", is_true(var("unfinished")))
-NOT_FROZEN: Conjunct = ("NOT_FROZEN", negate(var("attempted")))
-NOT_CLAIMED: Conjunct = ("NOT_CLAIMED", negate(var("claimed")))
+NOT_FROZEN: Conjunct = ("NEVER_TRIED", negate(var("attempted")))
+NOT_CLAIMED: Conjunct = ("OFF_WIRE", negate(var("claimed")))
 ONE_PERSON: Conjunct = ("ONE_PERSON", negate(TWO))
 TWO_PERSON: Conjunct = ("TWO_PERSON", TWO)
 NO_FIRST: Conjunct = ("NO_FIRST", negate(FIRST))
-OTHERS_FIRST: Conjunct = ("OTHERS_FIRST", all_of(FIRST, ne(var("ok1"), PRINCIPAL)))
+OTHERS_FIRST: Conjunct = ("OTHER_PERSON", all_of(FIRST, ne(var("ok1"), PRINCIPAL)))
 OWN_DRAFT: Conjunct = (
-    "OWN_DRAFT",
+    "BY_AUTHOR",
     all_of(
-        eq(var("rev_kind"), const("draft")), eq(var("rev_author"), PRINCIPAL), ne(var("rev_content"), NOTHING),
+        eq(var("rev_kind"), const("draft")), eq(var("rev_author"), var("drafter")), ne(var("rev_content"), NOTHING),
         negate(le(var("rev_n"), var("revision"))),
     ),
 )  # fmt: skip
@@ -97,8 +96,11 @@ OWN_EDIT: Conjunct = (
         negate(le(var("rev_n"), var("revision"))),
     ),
 )  # fmt: skip
-EDIT_COMPLETE: Conjunct = ("NO_PLACEHOLDER", negate(var("rev_placeholder")))
-ASK: Conjunct = ("ASK", any_of(eq(var("ask"), NOTHING), le(level(var("ask")), level(LIMIT))))
+EDIT_COMPLETE: Conjunct = ("PLACEHOLDER", negate(var("rev_placeholder")))
+TIGHTENED = ite(
+    any_of(eq(var("rev_ask"), NOTHING), le(level(var("ask")), level(var("rev_ask")))), var("ask"), var("rev_ask")
+)
+ASK: Conjunct = ("NOT_LOOSER", any_of(eq(TIGHTENED, NOTHING), le(level(TIGHTENED), level(LIMIT))))
 OPEN: Conjunct = (
     "OPEN",
     all_of(
@@ -110,7 +112,7 @@ GRANT: Conjunct = ("GRANT", is_true(arg("grant_ok")))
 DUE: Conjunct = ("DUE", is_true(var("due")))
 TURN: Conjunct = ("TURN", is_true(var("turn")))
 NOT_USED: Conjunct = ("NOT_USED", negate(var("used")))
-NOTE: Conjunct = ("NOTE", is_true(arg("note_given")))
+NOTE: Conjunct = ("NOTE", is_true(arg("has_note")))
 CLAIM = (OPEN, RELEASABLE, *CLEAR, GRANT, DUE, TURN)
 IS_CLAIMED: Conjunct = ("IS_CLAIMED", eq(var("phase"), const("claimed")))
 IS_ANNOUNCED: Conjunct = ("IS_ANNOUNCED", eq(var("phase"), const("announced")))
@@ -118,11 +120,6 @@ OWNER: Conjunct = ("OWNER", all_of(ne(arg("owner"), NOTHING), eq(var("owner"), a
 LEASE_OVER: Conjunct = ("LEASE_OVER", is_true(var("lease_over")))
 OVERDUE: Conjunct = ("OVERDUE", is_true(var("overdue")))
 NEWER: Conjunct = ("NEWER", is_true(var("newer")))
-
-
-def verdict(word: str) -> Conjunct:
-    """Policy said this of the facts that the handler gathered."""
-    return ("VERDICT", eq(arg("verdict"), const(word)))
 
 
 SENTENCES: dict[str, str] = {
@@ -136,22 +133,23 @@ SENTENCES: dict[str, str] = {
     "NOT_SUPPRESSED": "the recipient opted out or bounced",
     "NOT_BLOCKED": "a policy block is set",
     "NOT_REFUSABLE": "policy forbids it by now",
-    "REFUSABLE": "nothing forbids it",
+    "FORBIDDEN": "nothing forbids it",
     "OWN": "it is another author's draft",
     "NOT_AUTHOR": "the author of a draft may not approve it",
-    "SEEN": "the content or the thread changed since it was shown",
+    "SEEN": "the draft is not the one that was looked at",
+    "HEAD": "the customer has written again since it was looked at",
     "CONTENT": "it has no content yet",
-    "NO_PLACEHOLDER": "it still asks a reviewer to fill something in",
+    "PLACEHOLDER": "it still asks a reviewer to fill something in",
     "UNFINISHED": "every recipient already has an outcome",
-    "NOT_FROZEN": "an attempt was made, so its content can no longer change",
-    "NOT_CLAIMED": "a delivery is on the wire",
+    "NEVER_TRIED": "an attempt was made, so its content can no longer change",
+    "OFF_WIRE": "a delivery is on the wire",
     "ONE_PERSON": "two different people must approve",
     "TWO_PERSON": "one person is enough here",
     "NO_FIRST": "the first approval is already given",
-    "OTHERS_FIRST": "the second approval needs a first one by another person",
-    "OWN_DRAFT": "no newer draft of this author was found under that number",
+    "OTHER_PERSON": "the second approval needs a first one by another person",
+    "BY_AUTHOR": "no newer draft of this author was found under that number",
     "OWN_EDIT": "no newer edit of this person was found under that number",
-    "ASK": "it asks for more autonomy than the mailbox gives",
+    "NOT_LOOSER": "it asks for more autonomy than the mailbox gives",
     "OPEN": "it is not released any more",
     "GRANT": "the grant does not cover it",
     "DUE": "it is not due yet",
@@ -166,11 +164,10 @@ SENTENCES: dict[str, str] = {
     "LEASE_OVER": "its owner still works on it",
     "OVERDUE": "its time is not over",
     "NEWER": "no newer draft answers a later mail",
-    "VERDICT": "policy says otherwise",
     "FINE": "the mail is not fine, or the mailbox holds all inbound mail",
     "NOT_FINE": "the mail is fine",
     "PROVEN": "only a proven report can end what was delivered",
-    "WORD": "no person's word on this is recorded",
+    "THREAD": "the thread belongs to another mailbox",
     "EXPECTED": "another revision came first",
     "KIND": "this kind of revision is not theirs to write, or not now",
     "OUTBOUND": "it is not a mail of ours",
