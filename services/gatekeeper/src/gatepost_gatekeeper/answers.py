@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from gatepost_contracts.commands import CommandReply
-from gatepost_oversight.lifecycle import SENTENCES
+from gatepost_oversight.terms import SENTENCES
 
 
 class Said(NamedTuple):
@@ -25,16 +25,19 @@ TABLE: tuple[tuple[str, Said], ...] = (
     ("ROLE", Said("scope_missing", "Decisions need a key with oversight, loosening an operator's.")),
     ("NOT_AUTHOR", Said("author_may_not_decide", "Another person decides on it.")),
     ("OWN", Said("scope_missing", "Agents may withdraw their own mail only.")),
+    ("LOWER", Said("operator_redeems", "An operator raises a mode; anyone may lower it.")),
+    ("UP_TO_CEILING", Said("invalid_request", "Raise the ceiling too, or choose a stricter mode.")),
+    ("EXISTS", Said("not_found", "Check the id; it may have ended already.")),
     ("STATE", Said("already_decided", "Read the mail to see what became of it.")),
-    ("SEEN", Said("stale_revision", "Look at the draft as it is now and decide again.")),
-    ("HEAD", Said("stale_revision", "Read the newest mail of the thread and decide again.")),
-    ("OFF_WIRE", Said("not_cancellable", "A delivery is under way; it cannot be called back.")),
-    ("UNTRIED", Said("not_cancellable", "A delivery was attempted.")),
-    ("NEVER_TRIED", Said("not_editable", "A delivery was attempted; approve it as it is or reject it.")),
-    ("OTHER_PERSON", Said("already_decided", "Your approval stands; a second person's is needed.")),
+    ("SEEN", Said("stale_revision", "Look at the draft and at the thread as they are now and decide again.")),
+    ("NOT_CLAIMED", Said("not_cancellable", "A delivery is under way; it cannot be called back.")),
+    ("NOT_FROZEN", Said("not_editable", "A delivery was attempted; approve it as it is or reject it.")),
+    ("OTHERS_FIRST", Said("already_decided", "Your approval stands; a second person's is needed.")),
     ("NO_FIRST", Said("already_decided", "The first approval is there; a second person's is needed.")),
-    ("PLACEHOLDER", Said("content_refused", "Approve it with an edited text that has no [REVIEWER: ...] mark.")),
+    ("OWN_EDIT", Said("not_editable", "Write the edit with the same key that approves it, newer than the draft.")),
+    ("NO_PLACEHOLDER", Said("content_refused", "Approve it with an edited text that has no [REVIEWER: ...] mark.")),
     ("CONTENT", Said("content_refused", "Approve it with a text, or reject it.")),
+    ("UNFINISHED", Said("already_decided", "Every recipient has an outcome already.")),
     ("NOTE", Said("invalid_request", "Give a note.")),
     ("VERSION", Said("stale_revision", "It moved on meanwhile; look again.")),
 )

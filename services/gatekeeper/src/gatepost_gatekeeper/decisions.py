@@ -24,6 +24,7 @@ from gatepost_gatekeeper.facts import effective_mode
 from gatepost_gatekeeper.grants import Grants
 from gatepost_gatekeeper.rerender import renders_alike
 from gatepost_gatekeeper.steps import Moved, Stayed, Steps
+from gatepost_oversight.grant import Decision
 
 log = structlog.get_logger()
 TRIES = 3
@@ -71,7 +72,7 @@ class Decisions:
             if isinstance(step, Moved):
                 return self._done(case, step)
             if step.failed:
-                failed = tuple("OFF_WIRE" if name == "STATE" else name for name in step.failed)
+                failed = tuple("NOT_CLAIMED" if name == "STATE" else name for name in step.failed)
                 reply = refused(failed, case.message)
                 if "STATE" in step.failed:
                     error = f"It cannot be withdrawn: it is {case.message['state']}."
@@ -114,8 +115,9 @@ class Decisions:
                 message["revision"], message["content"], ("resolved",), expires_at=expires_at, mode=None,
                 release=message["release"],
             )  # fmt: skip
+        has_note = bool(command.note.strip())
         return await self._steps.of(
-            by, row, message["id"], delivery_id=delivery["id"], data=data, now=now, has_note=bool(command.note.strip()),
+            by, row, message["id"], delivery_id=delivery["id"], data=data, now=now, note_given=has_note,
             reason="resolved", command_id=command.command_id if is_first else None,
             **(self._spoken(command, row, message["revision"], message["content"]) if is_first else {}),
         )  # fmt: skip
@@ -147,30 +149,29 @@ class Decisions:
         mode = str(effective_mode(case)) if message["direction"] == "outbound" else message["mode"]
         arguments: dict[str, Any] = {
             "now": now, "eff_mode": mode, "seen_hash": command.seen_sha256, "seen_head": command.seen_head,
-            "approved_hash": command.seen_sha256, "has_note": bool(note), "final": command.final, "reasons": [],
+            "actor_key": caller.key_id, "note_given": bool(note), "final": command.final,
         }  # fmt: skip
         revision, content = message["revision"], message["content"]
         if row in {"T15a", "T15b"} and draft is not None:
             revision, content = draft["n"], draft["content_sha256"]
-            arguments |= {
-                "approved_hash": content, "new_hash": content, "revision": revision, "subject": draft["subject"],
-                "recipients": list(draft["recipients"]), "placeholder": bool(draft["placeholder"]),
-            }  # fmt: skip
+            arguments["revision"] = revision
+        expires_at = now + timedelta(seconds=message["expires_after_s"])
         if row in RELEASING and draft is not None:
             arguments |= await self._release(caller, case, row, mode, now)
         elif row == "T15b":
-            arguments["data"] = said.held(
-                revision, content, message["reasons"], expires_at=message["expires_at"] or now, mode=mode,
-                release=message["release"],
-            )  # fmt: skip
-            arguments["reasons"] = list(message["reasons"])
+            arguments |= {
+                "reasons": list(message["reasons"]), "expires_at": expires_at,
+                "data": said.held(
+                    revision, content, message["reasons"], expires_at=expires_at, mode=mode, release=message["release"]
+                ),
+            }  # fmt: skip
         elif row in {"T17", "T18"}:
             arguments |= {
-                "reason": command.reason_code or "rejected",
+                "reason": command.reason_code or "rejected", "expires_at": expires_at,
                 "data": said.rejected(
                     message, final=row == "T18", reason_code=command.reason_code, decided_by=caller.principal_id
                 ),
-            }
+            }  # fmt: skip
         elif row == "T03":
             arguments["data"] = {
                 "raw_sha256": message["raw_sha256"], "automatic": bool(message["automatic"]),
@@ -185,10 +186,13 @@ class Decisions:
         if draft is None:
             return {}
         ended = frozenset(await self._store.fetchval("ended_recipients", message["id"]) or ())
-        deciders = [message["ok1"], caller.principal_id] if row == "T13" else [caller.principal_id]
-        release = self._grants.release(message, draft, mode=mode, now=now, decided_by=deciders, ended=ended)
+        content = draft["content_sha256"]
+        decisions = [Decision(principal=caller.principal_id, key=caller.key_id, content_sha256=content)]
+        if row == "T13":
+            decisions.insert(0, Decision(principal=message["ok1"], key=message["ok1_key"], content_sha256=content))
+        release = self._grants.release(message, draft, mode=mode, now=now, decisions=decisions, ended=ended)
         return {
-            "grant_token": release.grant, "due_at": release.due_at,
+            "grant": release.grant, "due_at": release.due_at, "expires_at": release.expires_at,
             "data": said.released(draft, release, decided_by=caller.principal_id, edited=row == "T15a"),
         }  # fmt: skip
 
@@ -247,7 +251,7 @@ class Decisions:
         message = case.message
         return CommandReply(
             ok=True, message_id=message["id"], id=message["id"], seq=seq, state=message["state"],
-            revision=message["revision"], content_sha256=message["content"],
+            revision=message["revision"], content_sha256=message["content"], failed=(), already=False,
         )  # fmt: skip
 
 

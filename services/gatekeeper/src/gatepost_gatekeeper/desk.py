@@ -19,8 +19,8 @@ from gatepost_contracts.email import EmailComplained, EmailDrafted, EmailReceive
 from gatepost_contracts.event import Event
 from gatepost_contracts.mailbox import MailboxModeChanged, MailboxPaused, MailboxResumed
 from gatepost_gatekeeper import said
-from gatepost_gatekeeper.case import Case, gather
-from gatepost_gatekeeper.facts import Limits, effective_mode, facts_of, granted_rule, names
+from gatepost_gatekeeper.case import Case, Row, gather
+from gatepost_gatekeeper.facts import Limits, facts_of, granted_rule
 from gatepost_gatekeeper.grants import Grants
 from gatepost_gatekeeper.rerender import renders_alike
 from gatepost_gatekeeper.steps import Moved, Stayed, Steps
@@ -38,11 +38,6 @@ class Judged:
     case: Case
     mode: str
     judgement: Judgement
-
-    @property
-    def reasons(self) -> tuple[str, ...]:
-        """The rules' names, the deciding one first."""
-        return names(self.judgement.reasons)
 
 
 class Desk:
@@ -85,21 +80,23 @@ class Desk:
         case = await gather(self._store, message_id)
         if case is None or case.draft is None:
             return
-        message, judged = case.message, self._judged(case)
-        if judged.judgement.verdict is Verdict.REFUSE:
-            moved = await self._refuse(judged)
-            if isinstance(moved, Moved):
+        state, judged = case.message["state"], self._judged(case)
+        if judged.judgement.verdict is Verdict.REFUSE and isinstance(await self._refuse(judged), Moved):
+            return
+        if state in {"released", "deferred"}:
+            reasons = judged.judgement.reasons or ("tightened",)
+            if isinstance(await self._hold("T16", judged, reasons), Moved):
                 return
-        if message["state"] in {"released", "deferred"}:
-            reasons = judged.reasons if judged.judgement.verdict is not Verdict.RELEASE else ("tightened",)
-            await self._hold("T16", judged, reasons)
+            for delivery in await self._store.fetch("suppressed_deliveries", message_id):
+                await self._steps.system(
+                    "T10d", message_id, delivery_id=delivery["id"],
+                    data={"reasons": ["suppressed"], "deliveries": [delivery["id"]]},
+                )  # fmt: skip
 
     async def supersede(self, thread_id: str) -> None:
-        """End open drafts of this thread that answer an older mail than another open or sent draft does."""
+        """End open drafts of this thread that answer an older mail than another draft of it does."""
         for row in await self._store.fetch("superseded", thread_id):
-            await self._steps.system(
-                "T22", row["id"], data={"by_message_id": row["by_message_id"]}, reason="superseded"
-            )
+            await self._steps.system("T22", row["id"], data={"by_message_id": row["by_message_id"]})
 
     async def _one_round(self, case: Case) -> bool:
         """One look at the mail as it is; True when there is nothing more to do."""
@@ -108,86 +105,84 @@ class Desk:
             return True
         match message["state"]:
             case "drafting":
-                return await self._take_up(case)
+                return await self._take_up(case, draft)
+            case "drafted" if draft["n"] != message["revision"]:
+                hourly = self._limits.hourly
+                adopted = await gather(self._store, message["id"], message["revision"], hourly_limit=hourly)
+                if adopted is None:
+                    return True
+                await self._verdict(adopted, message["version"])
+                return False                # the newer draft is taken up in the next round
             case "drafted":
-                if draft["n"] != message["revision"]:
-                    adopted = await gather(
-                        self._store, message["id"], message["revision"], hourly_limit=self._limits.hourly
-                    )
-                    if adopted is None:
-                        return True
-                    await self._verdict(adopted, message["version"])
-                    return False            # the newer draft is taken up in the next round
                 return await self._verdict(case, message["version"])
             case "held" | "revising" if draft["n"] > message["revision"]:
-                return await self._take_up_again(case)
+                return await self._take_up_again(case, draft)
             case _:
                 return True
 
-    async def _take_up(self, case: Case) -> bool:
-        judged = self._judged(case)
-        if case.draft is None or case.draft["kind"] == "failed":
+    async def _take_up(self, case: Case, draft: Row) -> bool:
+        """The author's first revision is adopted and judged at once."""
+        judged, message = self._judged(case), case.message
+        if draft["kind"] == "failed":
             return isinstance(await self._hold("T07", judged, ("draft_failed",)), Moved)
-        step = await self._steps.system(
-            "T06", case.message["id"], version=case.message["version"], eff_mode=judged.mode, **_adopted(case)
-        )
+        step = await self._steps.author(
+            draft["author"], "T06", message["id"], version=message["version"], eff_mode=judged.mode,
+            revision=draft["n"], mode_grant_id=_rule_id(case),
+        )  # fmt: skip
         if isinstance(step, Stayed):
-            if step.failed and "NOT_READ_ONLY" in step.failed:
-                log.info("a draft waits in a mailbox that sends nothing", message_id=case.message["id"])
-                return True
-            return bool(step.failed and "NOT_LOOSER" in step.failed)
-        await self.supersede(case.message["thread_id"])
+            waits = bool(step.failed and {"NOT_READ_ONLY", "ASK", "OWN", "OWN_DRAFT"} & set(step.failed))
+            if waits:
+                log.info("a draft cannot be taken up", message_id=message["id"], failed=step.failed)
+            return waits
+        await self.supersede(message["thread_id"])
         return await self._verdict(case, step.seq)
 
-    async def _take_up_again(self, case: Case) -> bool:
+    async def _take_up_again(self, case: Case, draft: Row) -> bool:
         """A rewrite of what was held or sent back: it stays held, whatever policy says of it."""
-        judged, draft, message = self._judged(case), case.draft, case.message
-        if draft is None:
-            return True
+        judged, message = self._judged(case), case.message
         if draft["kind"] == "failed":
             if message["state"] == "held":
                 return True
             return isinstance(await self._hold("T07", judged, ("draft_failed",)), Moved)
-        reasons = judged.reasons if judged.judgement.verdict is not Verdict.RELEASE else ("revised",)
-        step = await self._hold("T19", judged, reasons, author=draft["author"], **_adopted(case))
-        return isinstance(step, Moved) or bool(step.failed and {"BY_AUTHOR", "OWN", "NEVER_TRIED"} & set(step.failed))
+        reasons = judged.judgement.reasons or ("revised",)
+        step = await self._hold("T19", judged, reasons, by=draft["author"], revision=draft["n"])
+        return isinstance(step, Moved) or bool(step.failed and {"OWN", "OWN_DRAFT", "NOT_FROZEN"} & set(step.failed))
 
     async def _verdict(self, case: Case, version: int) -> bool:
         judged = self._judged(case)
-        message = case.message
+        reasons = judged.judgement.reasons
         match judged.judgement.verdict:
             case Verdict.REFUSE:
-                step = await self._refuse(judged, version)
-                if isinstance(step, Moved) or not step.failed or "FORBIDDEN" not in step.failed:
-                    return isinstance(step, Moved)
-                return isinstance(await self._hold("T09", judged, judged.reasons, version=version), Moved)
+                return isinstance(await self._refuse(judged, version), Moved)
             case Verdict.HOLD:
-                if self._asks_later(case):
+                if _asks_later(case):
                     return True
-                return isinstance(await self._hold("T09", judged, judged.reasons, version=version), Moved)
+                return isinstance(await self._hold("T09", judged, reasons, version=version), Moved)
             case Verdict.RELEASE:
                 step = await self._release(judged, version)
-                if isinstance(step, Stayed) and step.failed and "STATE" not in step.failed:
-                    log.info("released by policy, held by the guard", message_id=message["id"], failed=step.failed)
+                if isinstance(step, Moved):
+                    return True
+                if step.failed and "RELEASABLE" in step.failed and "VERSION" not in step.failed:
+                    log.info("released by policy, held by the guard", message_id=case.message["id"])
                     return isinstance(await self._hold("T09", judged, ("gated",), version=version), Moved)
-                return isinstance(step, Moved)
+                return False
 
     async def _release(self, judged: Judged, version: int) -> Moved | Stayed:
         message, draft = judged.case.message, judged.case.draft
         if draft is None:
             raise ValueError("nothing to release")
-        if (rule := granted_rule(judged.case)) is not None and rule["id"] != message["mode_grant_id"]:
-            await self._store.execute("match_rule", message["id"], rule["id"])
         now = datetime.now(UTC)
         release = self._grants.release(message, draft, mode=judged.mode, now=now)
         return await self._steps.system(
             "T08", message["id"], version=version, eff_mode=judged.mode, data=said.released(draft, release),
-            grant_token=release.grant, due_at=release.due_at, now=now, reasons=[],
+            verdict="release", grant=release.grant, due_at=release.due_at, expires_at=release.expires_at, now=now,
         )  # fmt: skip
 
     async def _hold(
-        self, row: str, judged: Judged, reasons: Sequence[str], *, version: int | None = None, **more: Any
-    ) -> Moved | Stayed:
+        self, row: str, judged: Judged, reasons: Sequence[str], *, version: int | None = None, by: str | None = None,
+        **more: Any,
+    ) -> Moved | Stayed:  # fmt: skip
+        """`by`: on behalf of this author, else as ourselves."""
         message, draft = judged.case.message, judged.case.draft
         now = datetime.now(UTC)
         expires_at = now + timedelta(seconds=message["expires_after_s"])
@@ -197,34 +192,34 @@ class Desk:
         data = said.held(
             revision, content, reasons, expires_at=expires_at, mode=judged.mode, release=message["release"]
         )
-        return await self._steps.system(
-            row, message["id"], version=version or message["version"], eff_mode=judged.mode, data=data,
-            reasons=list(reasons), expires_at=expires_at, now=now, **more,
-        )  # fmt: skip
+        arguments: dict[str, Any] = {
+            "version": version or message["version"], "eff_mode": judged.mode, "data": data, "reasons": list(reasons),
+            "expires_at": expires_at, "now": now, "mode_grant_id": _rule_id(judged.case), **more,
+        }  # fmt: skip
+        if row == "T09":
+            arguments["verdict"] = "hold"
+        if by is not None:
+            return await self._steps.author(by, row, message["id"], **arguments)
+        return await self._steps.system(row, message["id"], **arguments)
 
     async def _refuse(self, judged: Judged, version: int | None = None) -> Moved | Stayed:
-        message = judged.case.message
+        message, reasons = judged.case.message, list(judged.judgement.reasons)
         return await self._steps.system(
-            "T10", message["id"], version=version, eff_mode=judged.mode, data={"reasons": list(judged.reasons)},
-            reason=judged.reasons[0], reasons=list(judged.reasons),
+            "T10", message["id"], version=version, eff_mode=judged.mode, data={"reasons": reasons}, verdict="refuse",
+            reason=reasons[0], reasons=reasons,
         )  # fmt: skip
 
     def _judged(self, case: Case) -> Judged:
         facts = facts_of(case, self._limits, renders_alike=renders_alike(case))
-        return Judged(case, str(effective_mode(case)), decide(facts))
-
-    @staticmethod
-    def _asks_later(case: Case) -> bool:
-        """`schedule_first`: a person is asked only when the time has come."""
-        send_at = case.message["send_at"]
-        return case.message["gate_timing"] == "schedule_first" and send_at is not None and send_at > datetime.now(UTC)
+        return Judged(case, str(facts.mode), decide(facts))
 
 
-def _adopted(case: Case) -> dict[str, Any]:
-    draft = case.draft
-    if draft is None:
-        return {}
-    return {
-        "revision": draft["n"], "new_hash": draft["content_sha256"], "recipients": list(draft["recipients"]),
-        "placeholder": bool(draft["placeholder"]), "subject": draft["subject"], "ask_new": draft["ask"],
-    }  # fmt: skip
+def _asks_later(case: Case) -> bool:
+    """`schedule_first`: a person is asked only when the time has come."""
+    send_at = case.message["send_at"]
+    return case.message["gate_timing"] == "schedule_first" and send_at is not None and send_at > datetime.now(UTC)
+
+
+def _rule_id(case: Case) -> str | None:
+    rule = granted_rule(case)
+    return rule["id"] if rule is not None else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gatepost_gatekeeper.case import Case, Row
@@ -31,7 +30,8 @@ def facts_of(case: Case, limits: Limits, *, renders_alike: bool) -> Facts:
         mode=effective_mode(case),
         suppressed=bool(case.suppressed),
         blocked=bool(message["policy_block"] or message["mailbox_block"]),
-        loop=_answers_ourselves(case),
+        read_only=Mode.READ_ONLY in {message["mode"], message["ceiling"]},
+        relaying_loop=_answers_ourselves(case),
         draft_failed=draft is None or draft["kind"] == "failed",
         placeholder=_has_placeholder(case),
         render_mismatch=not renders_alike,
@@ -39,11 +39,10 @@ def facts_of(case: Case, limits: Limits, *, renders_alike: bool) -> Facts:
         foreign_content=bool(case.owners - {address.lower() for address in case.recipients}),
         new_link=bool(new_links(case, limits)),
         new_recipient=bool(new_recipients(case)),
-        suspected_injection=_is_injection_suspected(case),
+        injection=_is_injection_suspected(case),
         loop_risk=_answers_a_machine(case) or case.answered_in_hour >= limits.per_thread,
         rate_limited=0 < limits.hourly <= case.sent_in_hour,
         paused=bool(case.stops) and not is_system,
-        possible_duplicate=case.is_duplicate,
         system_template=is_system and bool(message["system_template"]),
         first_contact=not case.is_reply and bool(case.strangers),
     )
@@ -159,8 +158,3 @@ def _is_listed(address: str, pattern: str) -> bool:
 
 def _domain(address: str) -> str:
     return address.rpartition("@")[2].lower()
-
-
-def names(reasons: Iterable[object]) -> tuple[str, ...]:
-    """The names of rules, for events and rows."""
-    return tuple(str(getattr(rule, "name", rule)) for rule in reasons)

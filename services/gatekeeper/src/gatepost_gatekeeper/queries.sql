@@ -3,7 +3,7 @@
 -- case --
 -- One outbound or inbound mail with the live facts of its mailbox, tenant and thread.
 SELECT m.id, m.tenant_id, m.mailbox_id, m.thread_id, m.direction, m.state, m.version, m.answers, m.in_reply_to_id,
-       m.author, m.author_kind, m.revision, m.content, m.recipients, m.ask, m.send_at, m.gate_timing, m.placeholder, m.ok1, m.ok1_hash,
+       m.author, m.author_kind, m.revision, m.content, m.recipients, m.ask, m.send_at, m.gate_timing, m.placeholder, m.ok1, m.ok1_hash, m.ok1_key,
        m.rounds, m.release, m.category, m.system_template, m.policy_block, m.reasons, m.created_at, m.expires_at,
        m.decided_by, m.decided_at, m.released_at, m.raw_sha256, m.automatic, m.has_attachments, m.quarantined_for,
        m.rejection_final, m.mode_grant_id, m.reviser,
@@ -49,8 +49,8 @@ SELECT heading || E'\n' || text AS text FROM chunk
  WHERE mailbox_id = $1 AND (text ILIKE ANY($2::text[]) OR heading ILIKE ANY($2::text[])) LIMIT 200;
 
 -- surroundings --
--- The live facts around a draft in one look: who is suppressed, what is paused, which looser modes were granted, how
--- much left lately, and whether the same author has answered the same mail already.
+-- The live facts around a draft in one look: who is suppressed, what is paused, which looser modes were granted,
+-- how much left lately.
 SELECT ARRAY(SELECT address FROM suppression
               WHERE tenant_id = $1 AND address = ANY($3::text[]) AND (mailbox_id IS NULL OR mailbox_id = $2)) AS suppressed,
        ARRAY(SELECT scope FROM pause
@@ -65,10 +65,7 @@ SELECT ARRAY(SELECT address FROM suppression
                                LIMIT $7) recent) AS sent_in_hour,
        (SELECT count(*) FROM message
          WHERE thread_id = $8 AND direction = 'outbound' AND id <> $9
-           AND released_at > now() - interval '1 hour') AS answered_in_hour,
-       EXISTS (SELECT 1 FROM message
-                WHERE answers = $10 AND author = $4 AND id <> $9
-                  AND state IN ('released', 'sending', 'deferred', 'uncertain', 'delivered')) AS is_duplicate;
+           AND released_at > now() - interval '1 hour') AS answered_in_hour;
 
 -- written_to --
 -- Which of these addresses this tenant has written to before.
@@ -120,9 +117,24 @@ SELECT m.id FROM message m JOIN mailbox b ON b.id = m.mailbox_id
                       AND (s.mailbox_id IS NULL OR s.mailbox_id = m.mailbox_id)))
  ORDER BY m.id LIMIT 500;
 
--- match_rule --
--- Which of a person's rules loosens this mail; the steps read the rule itself.
-UPDATE message SET mode_grant_id = $2 WHERE id = $1 AND mode_grant_id IS DISTINCT FROM $2;
+-- suppressed_deliveries --
+-- Recipients of the present release that are not on the wire and may not be written to any more.
+SELECT d.id FROM delivery d JOIN message m ON m.id = d.message_id AND m.release = d.of_release
+ WHERE d.message_id = $1 AND d.state IN ('released', 'deferred')
+   AND EXISTS (SELECT 1 FROM suppression s
+                WHERE s.tenant_id = d.tenant_id AND s.address = d.recipient
+                  AND (s.mailbox_id IS NULL OR s.mailbox_id = d.mailbox_id));
+
+-- threads_to_supersede --
+-- Threads on which an open draft answers an older mail than a later draft does.
+SELECT DISTINCT m.thread_id FROM message m
+ WHERE m.state IN ('drafting', 'drafted', 'held', 'revising', 'released') AND m.direction = 'outbound'
+   AND m.answers IS NOT NULL
+   AND EXISTS (SELECT 1 FROM message n WHERE n.thread_id = m.thread_id AND n.direction = 'outbound' AND n.id <> m.id
+                AND n.answers > m.answers AND n.revision > 0
+                AND n.state IN ('drafted', 'held', 'revising', 'released', 'sending', 'deferred', 'uncertain', 'delivered'))
+   AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.message_id = m.id AND (d.used OR d.attempts > 0))
+ LIMIT 200;
 
 -- overdue --
 -- What has waited longer than it may.
@@ -174,11 +186,6 @@ SELECT id, tenant_id, address, mode, ceiling, version FROM mailbox
 -- pause --
 -- One stop.
 SELECT id, tenant_id, mailbox_id, scope, target, lifted_at FROM pause WHERE id = $1 AND tenant_id = $2;
-
--- pause_in_force --
--- A stop with this very scope and target.
-SELECT id, by, since FROM pause
- WHERE tenant_id = $1 AND scope = $2 AND target = $3 AND lifted_at IS NULL LIMIT 1;
 
 -- suppressions_of --
 -- The entries that stop mail to one address.

@@ -102,6 +102,3 @@ UPDATE endpoint SET last_success_at = now(), failing_since = NULL
 -- The endpoint fails; since when, if it was not failing before.
 UPDATE endpoint SET failing_since = now() WHERE id = $1 AND failing_since IS NULL;
 
--- disable --
--- Switch an endpoint off.
-UPDATE endpoint SET is_active = false, disabled_reason = $2 WHERE id = $1 AND is_active RETURNING id;

@@ -1,0 +1,88 @@
+"""Turns each event into one row per subscribed endpoint and word, with the bytes that every attempt will send."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import structlog
+
+from gatepost_contracts.event import Event
+from gatepost_notifier.fanout import Planned, Subscription, kind, plan
+from gatepost_notifier.payload import Scene, body_of, sees_gated
+from gatepost_store import Store
+
+log = structlog.get_logger()
+Row = Mapping[str, Any]
+
+
+class Desk:
+    """The handler of every event."""
+
+    def __init__(self, store: Store, wake: Callable[[], None]) -> None:
+        self._store, self._wake = store, wake
+        self._threads: dict[str, asyncio.Lock] = {}
+
+    async def tell(self, event: Event) -> None:
+        """Make the deliveries of an event; a repeat makes none."""
+        async with self._in_order(getattr(event, "thread_id", None) or event.mailbox_id):
+            rows = await self._store.fetch("subscriptions", event.tenant_id, event.occurred_at)
+            planned = plan(event, (Subscription.of(row) for row in rows))
+            if not planned:
+                return
+            scene = await self._scene(event)
+            for one in planned:
+                await self._add(event, one, scene)
+        self._wake()
+
+    @asynccontextmanager
+    async def _in_order(self, thread: str) -> Any:
+        """One event of a thread at a time, in the order in which they came."""
+        lock = self._threads.setdefault(thread, asyncio.Lock())
+        try:
+            async with lock:
+                yield
+        finally:
+            if not lock.locked() and not getattr(lock, "_waiters", None):
+                self._threads.pop(thread, None)
+
+    async def _add(self, event: Event, one: Planned, scene: Scene) -> None:
+        gated = sees_gated(one.naming, one.subscription.source)
+        body = body_of(scene, one.id, one.naming, is_thin=one.subscription.is_thin, may_see_gated=gated)
+        await self._store.execute(
+            "add_delivery", one.id, event.tenant_id, event.mailbox_id, one.subscription.id, event.event_id, event.type,
+            one.naming.alias, getattr(event, "message_id", None), getattr(event, "thread_id", None), place(event), body,
+        )  # fmt: skip
+
+    async def _scene(self, event: Event) -> Scene:
+        """What the payloads of this event are made of."""
+        fetchrow = self._store.fetchrow
+        said = event.model_dump()
+        message_id = said.get("message_id") or said.get("about_message_id")
+        message: Row = (await fetchrow("message", message_id) or {}) if message_id else {}
+        parts: dict[str, Any] = {"mailbox": await fetchrow("mailbox", event.mailbox_id) or {}, "message": message}
+        if message:
+            parts["thread"] = await fetchrow("thread", message["thread_id"]) or {}
+            if message["direction"] == "outbound":
+                n = said.get("revision") or message["revision"]
+                parts["revision"] = await fetchrow("revision", message["id"], n) or {}
+            if message["answers"]:
+                parts["original"] = await fetchrow("message", message["answers"]) or {}
+        if said.get("decided_by"):
+            parts["decision"] = await fetchrow("decision", event.subject_id, event.seq) or {}
+        if said.get("suppression_id"):
+            parts["suppression"] = await fetchrow("suppression", said["suppression_id"]) or {}
+        named = [*(said.get("deliveries") or ()), *filter(None, [said.get("about_delivery_id")])]
+        if named:
+            parts["deliveries"] = tuple(await self._store.fetch("deliveries", named))
+        record = await self._store.fetchval("mode_then", event.subject_id, event.seq)
+        mode = json.loads(record).get("mode") if record else None
+        return Scene(event=event, kind=kind(event), mode=mode or "", **parts)
+
+
+def place(event: Event) -> int:
+    """Where the event stands within its thread: microseconds, by the clock of who decided it."""
+    return int(event.occurred_at.timestamp() * 1_000_000)
