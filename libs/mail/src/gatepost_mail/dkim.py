@@ -1,0 +1,162 @@
+"""DKIM signing (RFC 6376): relaxed/relaxed, RSA-2048 and Ed25519 (RFC 8463), oversigned, never `l=`."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import dkim
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
+from cryptography.hazmat.primitives.hashes import SHA256
+
+SIGNED = (
+    "from", "to", "cc", "subject", "date", "message-id", "reply-to", "in-reply-to", "references", "mime-version", "content-type",
+    "content-transfer-encoding", "list-unsubscribe", "list-unsubscribe-post", "x-gatepost-identity", "x-ai-generated", "auto-submitted",
+)  # fmt: skip
+"""Each is named once more than it occurs, so that none can be added later."""
+MOST_SIGNATURES = 10
+
+
+@dataclass(frozen=True)
+class DkimKey:
+    """A private key, parsed once, with the domain and selector it signs for."""
+
+    domain: str
+    selector: str
+    private: RSAPrivateKey | Ed25519PrivateKey
+
+    @property
+    def algorithm(self) -> str:
+        """The value of `a=`."""
+        return "rsa-sha256" if isinstance(self.private, RSAPrivateKey) else "ed25519-sha256"
+
+    @classmethod
+    def load(cls, pem: bytes, domain: str, selector: str) -> DkimKey:
+        """From PKCS8 PEM."""
+        key = serialization.load_pem_private_key(pem, password=None)
+        if not isinstance(key, RSAPrivateKey | Ed25519PrivateKey):
+            raise TypeError("DKIM takes RSA or Ed25519")
+        return cls(domain, selector, key)
+
+    def public_record(self) -> str:
+        """The text of its DNS record at `<selector>._domainkey.<domain>`."""
+        public = self.private.public_key()
+        if isinstance(self.private, RSAPrivateKey):
+            der = public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+            return f"v=DKIM1; k=rsa; p={base64.b64encode(der).decode()}"
+        raw = public.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+        return f"v=DKIM1; k=ed25519; p={base64.b64encode(raw).decode()}"
+
+
+def sign(raw: bytes, keys: Sequence[DkimKey], *, timestamp: int) -> bytes:
+    """The mail (canonical CRLF) with one signature per key put before it."""
+    head, _, body = raw.partition(b"\r\n\r\n")
+    fields = _fields(head)
+    body_hash = base64.b64encode(hashlib.sha256(relaxed_body(body)).digest()).decode()
+    names, covered = _cover(fields)
+    lines = [_signature(key, names, covered, body_hash, timestamp) for key in keys]
+    return b"".join(lines) + raw
+
+
+def relaxed_body(body: bytes) -> bytes:
+    """RFC 6376 3.4.4."""
+    body = re.sub(rb"[ \t]+", b" ", body)
+    body = re.sub(rb" (?=\r\n)", b"", body)
+    if body.endswith(b" "):
+        body = body[:-1]
+    body = body.rstrip(b"\r\n") if not body.strip(b"\r\n") else re.sub(rb"(\r\n)+\Z", b"", body)
+    return body + b"\r\n" if body else b""
+
+
+def relaxed_header(name: bytes, value: bytes) -> bytes:
+    """RFC 6376 3.4.2, with its line end."""
+    value = re.sub(rb"\r\n", b"", value)
+    return name.strip().lower() + b":" + re.sub(rb"[ \t]+", b" ", value).strip(b" \t") + b"\r\n"
+
+
+def _fields(head: bytes) -> list[tuple[bytes, bytes]]:
+    unfolded = re.split(rb"\r\n(?![ \t])", head)
+    return [(name, value) for name, colon, value in (line.partition(b":") for line in unfolded) if colon]
+
+
+def _cover(fields: list[tuple[bytes, bytes]]) -> tuple[str, bytes]:
+    """The value of `h=` and the canonical headers it names, the last occurrence first."""
+    names: list[str] = []
+    covered: list[bytes] = []
+    for wanted in SIGNED:
+        found = [field for field in fields if field[0].strip().lower() == wanted.encode()]
+        names += [wanted] * (len(found) + 1)
+        covered += [relaxed_header(*field) for field in reversed(found)]
+    return ":".join(names), b"".join(covered)
+
+
+def _signature(key: DkimKey, names: str, covered: bytes, body_hash: str, timestamp: int) -> bytes:
+    value = (
+        f" v=1; a={key.algorithm}; c=relaxed/relaxed; d={key.domain}; s={key.selector};\r\n t={timestamp};"
+        f" bh={body_hash};\r\n h={_fold(names)};\r\n b="
+    ).encode()
+    digest = hashlib.sha256(covered + relaxed_header(b"DKIM-Signature", value)[:-2]).digest()
+    if isinstance(key.private, RSAPrivateKey):
+        signature = key.private.sign(digest, PKCS1v15(), Prehashed(SHA256()))
+    else:
+        signature = key.private.sign(digest)
+    text = base64.b64encode(signature).decode()
+    folded = "\r\n ".join(text[at : at + 70] for at in range(0, len(text), 70))
+    return b"DKIM-Signature:" + value + folded.encode() + b"\r\n"
+
+
+@lru_cache(maxsize=64)
+def _fold(names: str) -> str:
+    lines, line = [], ""
+    for name in names.split(":"):
+        if len(line) + len(name) > 68:
+            lines.append(line)
+            line = ""
+        line += f"{name}:"
+    return "\r\n ".join([*lines, line]).rstrip(":")
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What became of one signature: pass, fail, no_key or error."""
+
+    domain: str
+    selector: str
+    result: str
+
+
+def verify(raw: bytes, lookup: Callable[[str], str | None]) -> list[Verification]:
+    """Check every signature, at most MOST_SIGNATURES; `lookup` gives the text record of a name. Never raises."""
+    count = len(re.findall(rb"(?mi)^dkim-signature:", raw.partition(b"\r\n\r\n")[0]))
+    return [_verify_one(raw, index, lookup) for index in range(min(count, MOST_SIGNATURES))]
+
+
+def _verify_one(raw: bytes, index: int, lookup: Callable[[str], str | None]) -> Verification:
+    domain = selector = ""
+    result = "error"
+
+    def dns(name: bytes, timeout: float = 5) -> bytes | None:  # noqa: ARG001 (dkimpy passes it)
+        found = lookup(name.decode().rstrip("."))
+        return found.encode() if found else None
+
+    try:
+        checker = dkim.DKIM(raw, minkey=1024)
+        values = [value for name, value in checker.headers if name.lower() == b"dkim-signature"]
+        tags = dict(part.strip().split("=", 1) for part in values[index].decode().split(";") if "=" in part)
+        domain, selector = tags.get("d", "").strip(), tags.get("s", "").strip()
+        if lookup(f"{selector}._domainkey.{domain}") is None:
+            return Verification(domain, selector, "no_key")
+        result = "pass" if checker.verify(idx=index, dnsfunc=dns) and "l" not in tags else "fail"
+    except dkim.ValidationError:
+        result = "fail"
+    except Exception:
+        result = "error"
+    return Verification(domain, selector, result)

@@ -1,0 +1,80 @@
+"""Signed tokens that need no row: Message-IDs, plus-addresses, unsubscribe links.
+
+Each says what it names and carries an HMAC-SHA256 of it under the installation's token key, so that nobody can make one up.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import re
+
+SIZE = 10
+"""Bytes of the HMAC that are kept: 80 bits."""
+
+
+def _tag(key: bytes, purpose: str, *parts: str) -> str:
+    digest = hmac.new(key, "\x00".join((purpose, *parts)).encode(), hashlib.sha256).digest()[:SIZE]
+    return base64.b32encode(digest).decode().lower()
+
+
+def message_id_for(key: bytes, message_id: str, thread_id: str, domain: str) -> str:
+    """The Message-ID header of our mail: the same for the same mail, always."""
+    tag = _tag(key, "message", message_id)
+    thread = _tag(key, "thread", thread_id)
+    return f"<{message_id.lower()}.{tag}.{thread}@{domain}>"
+
+
+def read_message_id(key: bytes, rfc_message_id: str) -> tuple[str, str] | None:
+    """Our message id and the thread's tag, if the header is one that we made."""
+    found = re.fullmatch(r"<(msg_[0-9a-z]{26})\.([a-z2-7]{16})\.([a-z2-7]{16})@[^<>@\s]+>", rfc_message_id.strip())
+    if not found:
+        return None
+    message_id = "msg_" + found[1][4:].upper()
+    return (message_id, found[3]) if hmac.compare_digest(found[2], _tag(key, "message", message_id)) else None
+
+
+def is_thread_tag(key: bytes, tag: str, thread_id: str) -> bool:
+    """Does the tag name this thread?"""
+    return hmac.compare_digest(tag, _tag(key, "thread", thread_id))
+
+
+def plus_address(key: bytes, mailbox_address: str, thread_id: str) -> str:
+    """An address of the mailbox that names a thread: `support+thr_….tag@…`."""
+    local, _, domain = mailbox_address.rpartition("@")
+    return f"{local}+{thread_id.lower()}.{_tag(key, 'plus', thread_id)}@{domain}"
+
+
+def read_plus(key: bytes, address: str) -> str | None:
+    """The thread that a plus-address of ours names."""
+    found = re.search(r"\+(thr_[0-9a-z]{26})\.([a-z2-7]{16})@", address.lower())
+    if not found:
+        return None
+    thread_id = "thr_" + found[1][4:].upper()
+    return thread_id if hmac.compare_digest(found[2], _tag(key, "plus", thread_id)) else None
+
+
+def base_address(address: str) -> str:
+    """The mailbox behind a plus-address, lower case."""
+    local, at, domain = address.lower().rpartition("@")
+    return f"{local.partition('+')[0]}{at}{domain}"
+
+
+def unsubscribe_token(key: bytes, mailbox_id: str, recipient: str) -> str:
+    """What stands in the unsubscribe link of one recipient."""
+    body = base64.urlsafe_b64encode(f"{mailbox_id}\x00{recipient.lower()}".encode()).decode().rstrip("=")
+    return f"{body}.{_tag(key, 'unsubscribe', mailbox_id, recipient.lower())}"
+
+
+def read_unsubscribe(key: bytes, token: str) -> tuple[str, str] | None:
+    """The mailbox and the recipient, if the token is ours."""
+    body, _, tag = token.partition(".")
+    try:
+        text = base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)).decode()
+    except ValueError:
+        return None
+    mailbox_id, nul, recipient = text.partition("\x00")
+    if not nul or not hmac.compare_digest(tag.encode(), _tag(key, "unsubscribe", mailbox_id, recipient).encode()):
+        return None
+    return mailbox_id, recipient
