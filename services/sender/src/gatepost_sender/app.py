@@ -72,7 +72,7 @@ async def wire(service: Service) -> Wired:
     signer = Signer(
         store, dkim, pool, token_key=keys.token, identity_key=keys.identity_private, public_url=shared.public_url
     )  # fmt: skip
-    steps = Steps(store, owner=owner, lease_s=settings.lease_s)
+    steps = Steps(store, owner=owner, lease_s=settings.lease_s, clock=_now)
     courier = Courier(steps, signer, router, lanes, settings, counts, _now)
     queue = Queue(store, steps, courier, signer, router, lanes, keys.grant_public, settings, counts, _now)
     watch = Watch(store, steps, queue, settings, counts, _now)

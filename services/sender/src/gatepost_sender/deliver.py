@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Coroutine
-from datetime import datetime, timedelta
+from collections.abc import Coroutine
+from datetime import timedelta
 from typing import Any
 
 from gatepost_mail.content import Content
@@ -22,11 +22,10 @@ from gatepost_sender.outcome import Outcome, Verdict, judge, next_delay_s
 from gatepost_sender.route import Router
 from gatepost_sender.settings import SenderSettings
 from gatepost_sender.signing import Signer
-from gatepost_sender.steps import Steps
+from gatepost_sender.steps import Clock, Steps
 from gatepost_store import Moved
 
 log = get_logger()
-Clock = Callable[[], datetime]
 _GREATEST_PAUSE_S = 5.0
 
 

@@ -33,9 +33,11 @@ class Due:
     recipients: tuple[str, ...]
     rfc_message_id: str | None
     mailbox_address: str
+    mode: str
+    operator: str
     author_kind: str | None
-    author: str | None
     content: str | None
+    is_approved: bool
     gives_up_at: datetime
 
     @classmethod
@@ -64,7 +66,7 @@ def granted(due: Due, key: Ed25519PublicKey, now: datetime) -> Content:
         raise GrantRefused("the grant is another mail's, or of another release")
     if sha256 != grant.content_sha256 or sha256 != due.content_sha256:
         raise GrantRefused("the content is not the one that was released")
-    named = {address.addr.lower() for address in (*content.to, *content.cc, *content.bcc)}
+    named = content.recipients
     if recipients_digest(named) != grant.recipients_sha256 or due.recipient not in named:
         raise GrantRefused("the recipients are not those that were released")
     if content.from_.lower() != due.mailbox_address.lower():

@@ -12,6 +12,7 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -20,13 +21,13 @@ from gatepost_mail.content import Content
 from gatepost_oversight.grant import GrantRefused
 from gatepost_runtime import get_logger
 from gatepost_sender.counts import Counts
-from gatepost_sender.deliver import Clock, Courier
+from gatepost_sender.deliver import Courier
 from gatepost_sender.due import Due, granted
 from gatepost_sender.lanes import Lanes
 from gatepost_sender.route import Router
 from gatepost_sender.settings import SenderSettings
 from gatepost_sender.signing import Signer
-from gatepost_sender.steps import Steps
+from gatepost_sender.steps import Clock, Steps
 from gatepost_store import Moved, Store
 
 log = get_logger()
@@ -34,6 +35,8 @@ _READ = 50
 _REFUSED_S = 60.0
 _STAYED_S = (0.5, 1, 2, 4, 8, 15)
 _ASIDE_MOST = 5_000
+_FORGET_S = 60.0
+_READ_HOLDS_S = 1.0
 _LAST_WORDS_S = 4.0
 
 
@@ -59,6 +62,8 @@ class Queue:
         self._life = timedelta(seconds=settings.queue_life_s)
         self._aside: dict[str, tuple[float, int]] = {}  # delivery -> (until, how often)
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._read: list[Due] = []
+        self._read_at = 0.0
         self._wake = asyncio.Event()
 
     # -- what others tell it ---------------------------------------------------------------------------------
@@ -115,25 +120,36 @@ class Queue:
             await self._store.execute("renew", list(self._running), self._steps.owner, end)
 
     async def _round(self) -> int:
-        """Read once and begin what may begin; how many began."""
-        room = min(_READ, self._settings.attempts_at_once - len(self._running))
-        if room <= 0 or not self._lanes.has_room(self._router.lane("")):
+        """Begin what was read, or read anew; how many began."""
+        room = self._settings.attempts_at_once - len(self._running)
+        if room <= 0:
+            return 0
+        if started := self._begin_some(room):
+            return started
+        if not self._lanes.has_room(self._router.lane("")):
             return 0
         now = time.monotonic()
-        self._aside = {k: v for k, v in self._aside.items() if v[0] > now or (v[1] > 1 and v[0] > now - 60)}
+        self._aside = {k: v for k, v in self._aside.items() if v[0] > now - _FORGET_S}
         leave = [k for k, (until, _) in self._aside.items() if until > now] + list(self._running)
         full = [lane.removeprefix("mx ") for lane in self._lanes.full]
-        rows = await self._store.fetch("due", leave, full, self._life, room)
-        return sum(self._begin(Due.of(row)) for row in rows)
+        rows = await self._store.fetch("due", leave, full, self._life, _READ)
+        self._read, self._read_at = [Due.of(row) for row in rows], time.monotonic()
+        return self._begin_some(room)
 
-    def _begin(self, due: Due) -> bool:
-        lane = self._router.lane(due.domain)
-        if due.id in self._running or not self._lanes.has_room(lane):
-            return False
-        if (content := self._verify(due)) is None:
-            return False
-        self._spawn(due.id, lane, lambda: self._claim(due, content))
-        return True
+    def _begin_some(self, room: int) -> int:
+        """From what was read a moment ago; what finds no room waits there for the next moment."""
+        if time.monotonic() - self._read_at > _READ_HOLDS_S:
+            self._read.clear()
+        waiting, self._read = self._read, []
+        started = 0
+        for due in waiting:
+            lane = self._router.lane(due.domain)
+            if started >= room or not self._lanes.has_room(lane):
+                self._read.append(due)
+            elif due.id not in self._running and (content := self._verify(due)) is not None:
+                self._spawn(due.id, lane, partial(self._claim, due, content))
+                started += 1
+        return started
 
     def _verify(self, due: Due) -> Content | None:
         try:
@@ -141,7 +157,9 @@ class Queue:
         except (GrantRefused, ValueError) as error:
             self._counts.refused_grants.inc()
             reason = str(error) if isinstance(error, GrantRefused) else "the content cannot be read"
-            log.error("a delivery without a good grant is not sent", delivery_id=due.id, reason=reason)
+            log.error(  # noqa: TRY400 (the reason says it)
+                "a delivery without a good grant is not sent", delivery_id=due.id, reason=reason
+            )
             self._put_aside(due.id, _REFUSED_S)
             return None
 
@@ -196,5 +214,5 @@ class Queue:
         """Carry on with a delivery taken over from a dead sender; False: its grant does not cover it."""
         if (content := self._verify(due)) is None:
             return False
-        self._spawn(due.id, self._router.lane(due.domain), lambda: self._courier.carry(due, content))
+        self._spawn(due.id, self._router.lane(due.domain), partial(self._courier.carry, due, content))
         return True

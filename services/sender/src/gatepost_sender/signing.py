@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import Executor
 from datetime import datetime
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from gatepost_contracts.canonical import sha256_hex
 from gatepost_mail import tokens
 from gatepost_mail.compose import compose
 from gatepost_mail.content import Content
 from gatepost_mail.dkim import DkimKey, sign
 from gatepost_mail.identity import identity_header
+from gatepost_oversight.grant import recipients_digest
 from gatepost_sender.dkim_keys import DkimKeys
 from gatepost_sender.due import Due
 from gatepost_store import Store
@@ -40,6 +44,9 @@ class Signer:
         self._store, self._dkim, self._pool = store, dkim, pool
         self._token_key, self._identity_key = token_key, identity_key
         self._public_url = public_url.rstrip("/")
+        self._kid = sha256_hex(identity_key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))[
+            :16
+        ]
 
     def rfc_message_id(self, due: Due) -> str:
         """The Message-ID, fixed with the message: a resend has the same."""
@@ -57,18 +64,31 @@ class Signer:
             files = {row["sha256"]: bytes(row["bytes"]) for row in rows}
         if missing := wanted - files.keys():
             raise BytesMissing(f"{len(missing)} attachments have no bytes")
-        rfc_message_id, extra = self.rfc_message_id(due), self._headers(due, now)
+        rfc_message_id, extra = self.rfc_message_id(due), self._headers(due, content, now)
         work = (content, rfc_message_id, now, files, extra, keys)
         return await asyncio.get_running_loop().run_in_executor(self._pool, _work, *work)
 
-    def _headers(self, due: Due, now: datetime) -> list[tuple[str, str]]:
-        claim = {
-            "message": due.message_id,
-            "mailbox": due.mailbox_address,
-            "author": due.author_kind or "",
-            "content_sha256": due.content_sha256 or "",
-            "at": int(now.timestamp()),
+    def _claim(self, due: Due, content: Content, now: datetime) -> dict[str, Any]:
+        """Who sent this and whether a person approved it, bound to exactly this mail (docs: the identity header)."""
+        return {
+            "ai_generated": due.author_kind in {"drafter", "agent"},
+            "alg": "ES256",
+            "approved": due.is_approved,
+            "body_sha256": sha256_hex(content.text),
+            "capabilities": [],
+            "iat": int(now.timestamp()),
+            "kid": self._kid,
+            "message_id": self.rfc_message_id(due),
+            "mode": due.mode,
+            "operator": due.operator,
+            "recipients_sha256": recipients_digest((*content.to, *content.cc)),
+            "service": "gatepost",
+            "subject_sha256": sha256_hex(content.subject),
+            "verified_operator": False,
         }
+
+    def _headers(self, due: Due, content: Content, now: datetime) -> list[tuple[str, str]]:
+        claim = self._claim(due, content, now)
         headers = [("X-Gatepost-Identity", identity_header(claim, self._identity_key))]
         if due.mailbox_id != SYSTEM_MAILBOX:
             token = tokens.unsubscribe_token(self._token_key, due.mailbox_id, due.recipient)
@@ -89,6 +109,4 @@ def _work(
     keys: tuple[DkimKey, ...],
 ) -> bytes:
     raw = compose(content, rfc_message_id=rfc_message_id, date=date, attachments=files, extra_headers=extra)
-    for key in keys:
-        raw = sign(raw, key)
-    return raw
+    return sign(raw, keys, timestamp=int(date.timestamp()))

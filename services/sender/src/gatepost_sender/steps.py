@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 from gatepost_contracts.ids import new_id
+from gatepost_oversight.credential import Role
 from gatepost_sender.outcome import Outcome, Verdict
 from gatepost_store import Actor, Moved, Stayed, Store
 
-SENDER = Actor(role="system", principal="prn_sender", actor="sender", door="timer")
+ITSELF = Actor(role=Role.SYSTEM, principal=None, actor="sender", door="timer")
+
+
+Clock = Callable[[], datetime]
 
 
 class Steps:
     """The table's rows under this process's name."""
 
-    def __init__(self, store: Store, *, owner: str, lease_s: float) -> None:
-        self._store, self.owner, self._lease_s = store, owner, lease_s
+    def __init__(self, store: Store, *, owner: str, lease_s: float, clock: Clock) -> None:
+        self._store, self.owner, self._lease_s, self._clock = store, owner, lease_s, clock
 
     def lease_end(self, now: datetime) -> datetime:
         """Until when a claim of now holds."""
@@ -25,7 +30,9 @@ class Steps:
     async def _step(
         self, row: str, message_id: str, delivery_id: str, data: dict[str, Any] | None = None, **arguments: Any
     ) -> Moved | Stayed:
-        return await self._store.step(row, message_id, by=SENDER, delivery_id=delivery_id, data=data or {}, **arguments)
+        return await self._store.step(
+            row, message_id, by=ITSELF, delivery_id=delivery_id, data=data or {}, now=self._clock(), **arguments
+        )
 
     async def claim(
         self, message_id: str, delivery_id: str, state: str, *, rfc_message_id: str, now: datetime

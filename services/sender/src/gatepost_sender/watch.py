@@ -12,13 +12,12 @@ from typing import Any
 
 from gatepost_runtime import get_logger
 from gatepost_sender.counts import Counts
-from gatepost_sender.deliver import Clock
 from gatepost_sender.driver import Stage
 from gatepost_sender.due import Due
 from gatepost_sender.outcome import Outcome, Verdict
 from gatepost_sender.queue import Queue
 from gatepost_sender.settings import SenderSettings
-from gatepost_sender.steps import Steps
+from gatepost_sender.steps import Clock, Steps
 from gatepost_store import Moved, Store
 
 log = get_logger()
