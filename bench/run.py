@@ -29,7 +29,22 @@ from bench.processes import cpu_ms, pss_mb
 from bench.sink import Sink
 from support.installation import Installation
 
-WORDS = ["order", "parcel", "shipping", "delivery", "tracking", "number", "question", "please", "thanks", "account", "week", "address", "morning", "customer", "invoice", "carrier", "box", "colour", "size", "green", "second"]  # fmt: skip
+WORDS = (
+    *(
+        "order",
+        "parcel",
+        "shipping",
+        "delivery",
+        "tracking",
+        "number",
+        "question",
+        "please",
+        "thanks",
+        "account",
+        "week",
+    ),
+    *("address", "morning", "customer", "invoice", "carrier", "box", "colour", "size", "green", "second"),
+)
 
 
 def main() -> int:
