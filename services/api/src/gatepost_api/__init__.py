@@ -1,1 +1,1 @@
-"""The door: REST, RPC, review pages, token pages."""
+"""The door: REST, RPC, token pages. It stores, asks the gatekeeper and answers; it decides nothing about mail."""

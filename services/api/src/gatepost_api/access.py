@@ -1,0 +1,170 @@
+"""The access table: who may call what, at which door, and what it touches.
+
+The router is built from it and from nothing else: a route without a row cannot exist, and a test compares the running
+application with it. The RPC names and the Zapier paths are columns of the same rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+Door = Literal["rest", "rpc", "token", "meta"]
+
+# Words of the scope column that are not scopes of a key: a role, or nobody at all.
+OPERATOR, PERSON, ANY_KEY, PUBLIC = "operator", "person", "any", "public"
+
+
+@dataclass(frozen=True)
+class Access:
+    """One command: its scopes (any of them is enough), the column that ties it to a tenant, and its paths."""
+
+    command: str
+    scope: tuple[str, ...]
+    tenant: str
+    mutates: bool = False
+    outward: bool = False
+    rest: tuple[tuple[str, str], ...] = ()
+    rpc: str = ""
+    zapier: tuple[tuple[str, str], ...] = ()
+    status: int = 200
+    secret: tuple[str, ...] = ()
+    doc: str = ""
+
+
+@dataclass(frozen=True)
+class Route:
+    """One method and path, and all that guards it."""
+
+    door: Door
+    method: str
+    path: str
+    command: str
+    scope: tuple[str, ...]
+    tenant: str
+    mutates: bool
+    outward: bool
+    status: int
+    secret: tuple[str, ...]
+    doc: str
+
+
+M, E = "/v1/mailboxes/{mailbox}", "/v1/mailboxes/{mailbox}/emails/{message_id}"
+READ, SEND, SEE, DECIDE, ADMIN = "read", "send", "oversight_read", "oversight", "admin"
+
+ACCESS: tuple[Access, ...] = (
+    # -- mails ------------------------------------------------------------------------------------------------------
+    Access("check_inbox", (READ,), "message.tenant_id", rest=(("GET", f"{M}/emails"),), rpc="check_inbox",
+           zapier=(("GET", "/v1/emails/inbox"),), doc="List mails, newest first."),
+    Access("list_spam", (READ,), "message.tenant_id", rest=(("GET", "/v1/emails"),), rpc="list_spam",
+           doc="List mails by status; without one, what was flagged as spam."),
+    Access("read_email", (READ,), "message.tenant_id",
+           rest=(("GET", E), ("GET", "/v1/emails/{message_id}")), rpc="read_email",
+           doc="Read one mail. An agent's key marks it read."),
+    Access("download_attachment", (READ,), "message.tenant_id", rest=(("GET", E + "/attachments/{attachment}"),),
+           doc="The bytes of one attachment."),
+    Access("get_thread", (READ,), "thread.tenant_id",
+           rest=(("GET", f"{M}/threads/{{thread_id}}"), ("GET", "/v1/threads/{thread_id}")), rpc="get_thread",
+           zapier=(("GET", "/v1/emails/thread/{thread_id}"),), doc="A whole conversation, oldest first."),
+    Access("send_email", (SEND,), "mailbox.tenant_id", mutates=True, outward=True, status=202,
+           rest=(("POST", f"{M}/send"),), rpc="send_email", zapier=(("POST", "/v1/emails/send"),),
+           doc="Write a mail. It leaves when the mailbox's oversight lets it."),
+    Access("reply_email", (SEND,), "message.tenant_id", mutates=True, outward=True, status=202,
+           rest=(("POST", f"{M}/reply/{{message_id}}"),), rpc="reply_email",
+           zapier=(("POST", "/v1/emails/{message_id}/reply"),),
+           doc="Answer a mail, or revise the draft that answers it."),
+    Access("cancel_message", (SEND, DECIDE, OPERATOR), "message.tenant_id", mutates=True,
+           rest=(("POST", E + "/cancel"),), rpc="cancel_message", doc="Withdraw a mail that is not on the wire."),
+    Access("get_tags", (READ,), "message.tenant_id", rest=(("GET", E + "/tags"),), rpc="get_tags",
+           doc="The tags of a mail."),
+    Access("set_tags", (SEND,), "message.tenant_id", mutates=True, rest=(("PUT", E + "/tags"),), rpc="set_tags",
+           doc="Add tags to a mail; `mode=replace` replaces them."),
+    Access("tag_email", (SEND,), "message.tenant_id", mutates=True, rpc="tag_email",
+           zapier=(("POST", "/v1/emails/{message_id}/tag"),), doc="Add tags to a mail."),
+    Access("delete_tag", (SEND,), "message.tenant_id", mutates=True, rest=(("DELETE", E + "/tags/{key}"),),
+           rpc="delete_tag", doc="Take one tag off a mail."),
+    Access("why", (SEE,), "message.tenant_id", rest=(("GET", "/v1/emails/{message_id}/why"),),
+           doc="The chain of verdicts on one mail."),
+    Access("resolve", (PERSON,), "message.tenant_id", mutates=True,
+           rest=(("POST", "/v1/emails/{message_id}/resolve"),), doc="Say what became of an uncertain mail."),
+    # -- oversight --------------------------------------------------------------------------------------------------
+    Access("list_pending", (SEE,), "message.tenant_id", rest=(("GET", "/v1/oversight/pending"),), rpc="list_pending",
+           zapier=(("GET", "/v1/emails/pending"),), doc="What waits for a person."),
+    Access("decide_email", (DECIDE, OPERATOR), "message.tenant_id", mutates=True, outward=True,
+           rest=(("POST", "/v1/oversight/decide"),), rpc="decide_email",
+           zapier=(("POST", "/v1/emails/{message_id}/decide"),), doc="Approve, edit or reject what waits."),
+    Access("create_pause", (ANY_KEY,), "pause.tenant_id", mutates=True, status=201, rest=(("POST", "/v1/pauses"),),
+           doc="Stop every new attempt. Anyone may."),
+    Access("list_pauses", (READ,), "pause.tenant_id", rest=(("GET", "/v1/pauses"),), doc="Pauses in force."),
+    Access("delete_pause", (OPERATOR,), "pause.tenant_id", mutates=True, rest=(("DELETE", "/v1/pauses/{id}"),),
+           doc="Lift a pause. Only an operator may."),
+    # -- mailboxes --------------------------------------------------------------------------------------------------
+    Access("list_mailboxes", (READ,), "mailbox.tenant_id", rest=(("GET", "/v1/mailboxes"),), rpc="list_mailboxes",
+           doc="The mailboxes of the account."),
+    Access("create_mailbox", (ADMIN,), "tenant.id", mutates=True, status=201, rest=(("POST", "/v1/mailboxes"),),
+           rpc="create_mailbox", doc="Make a mailbox."),
+    Access("get_mailbox", (READ,), "mailbox.tenant_id", rest=(("GET", M),), doc="One mailbox."),
+    Access("update_mailbox", (ADMIN, SEND, DECIDE), "mailbox.tenant_id", mutates=True,
+           rest=(("PATCH", M), ("PATCH", f"{M}/configure")), rpc="update_mailbox",
+           doc="Change a mailbox; a stricter mode needs no operator."),
+    # -- webhooks ---------------------------------------------------------------------------------------------------
+    Access("list_webhooks", (ADMIN,), "endpoint.tenant_id", rest=(("GET", "/v1/webhooks"), ("GET", "/webhooks")),
+           rpc="list_webhooks", doc="The webhook subscriptions."),
+    Access("create_webhook", (ADMIN,), "tenant.id", mutates=True, status=201, secret=("signing_secret", "secret"),
+           rest=(("POST", "/v1/webhooks"), ("POST", "/webhooks")), rpc="create_webhook",
+           doc="Subscribe a URL to events."),
+    Access("get_webhook", (ADMIN,), "endpoint.tenant_id", rest=(("GET", "/v1/webhooks/{id}"),),
+           doc="One subscription."),
+    Access("update_webhook", (ADMIN,), "endpoint.tenant_id", mutates=True, rest=(("PATCH", "/v1/webhooks/{id}"),),
+           doc="Change a subscription."),
+    Access("delete_webhook", (ADMIN,), "endpoint.tenant_id", mutates=True, rest=(("DELETE", "/v1/webhooks/{id}"),),
+           rpc="delete_webhook", doc="End a subscription."),
+    Access("list_webhook_deliveries", (ADMIN,), "webhook_delivery.tenant_id",
+           rest=(("GET", "/v1/webhook-deliveries"),), doc="What was sent to webhooks, and how it went."),
+    # -- keys -------------------------------------------------------------------------------------------------------
+    Access("list_api_keys", (ADMIN,), "api_key.tenant_id", rest=(("GET", "/v1/api-keys"),), rpc="list_api_keys",
+           doc="The keys of the account, without the keys themselves."),
+    Access("create_api_key", (ADMIN,), "tenant.id", mutates=True, status=201, secret=("api_key", "key"),
+           rest=(("POST", "/v1/api-keys"),), rpc="create_api_key", doc="Make a key; it is shown once."),
+    Access("revoke_api_key", (ADMIN,), "api_key.tenant_id", mutates=True, rest=(("DELETE", "/v1/api-keys/{id}"),),
+           rpc="revoke_api_key", doc="Revoke a key at once."),
+    # -- suppression ------------------------------------------------------------------------------------------------
+    Access("list_suppression", (ADMIN,), "suppression.tenant_id", rest=(("GET", "/v1/suppression"),),
+           rpc="list_suppression", doc="Addresses nobody here writes to."),
+    Access("add_suppression", (SEND, ADMIN), "suppression.tenant_id", mutates=True, status=201,
+           rest=(("POST", "/v1/suppression"),), doc="Never write to an address again."),
+    Access("remove_suppression", (OPERATOR,), "suppression.tenant_id", mutates=True,
+           rest=(("DELETE", "/v1/suppression/{address}"),), rpc="remove_suppression",
+           doc="Let mail go to an address again. Only an operator may."),
+    # -- the account and the machine --------------------------------------------------------------------------------
+    Access("get_account", (READ,), "tenant.id", rest=(("GET", "/v1/account"),), rpc="get_account",
+           doc="The account."),
+    Access("status", (READ,), "message.tenant_id", rest=(("GET", "/v1/status"),),
+           doc="What is left to do, by stage; `quiet` when no work of the machine is left."),
+    Access("show_unsubscribe", (PUBLIC,), "token", rest=(("GET", "/v1/unsubscribe/{token}"),),
+           doc="A page with a button. Looking changes nothing."),
+    Access("unsubscribe", (PUBLIC,), "token", mutates=True, rest=(("POST", "/v1/unsubscribe/{token}"),),
+           doc="One click: never write to this address again (RFC 8058)."),
+    Access("health", (PUBLIC,), "none", rest=(("GET", "/health"),), doc="Whether the doors can do their work."),
+    Access("openapi", (PUBLIC,), "none", rest=(("GET", "/v1/openapi.json"),), doc="This interface as a document."),
+)  # fmt: skip
+
+_DOORS: dict[str, Door] = {"show_unsubscribe": "token", "unsubscribe": "token", "health": "meta", "openapi": "meta"}
+
+
+def routes() -> Iterator[Route]:
+    """Every route, literal segments before parameters, so that `/v1/emails/inbox` is not a mail called inbox."""
+    found = [route for row in ACCESS for route in _of(row)]
+    return iter(sorted(found, key=lambda r: [(part.startswith("{"), part) for part in r.path.split("/")]))
+
+
+def _of(row: Access) -> Iterator[Route]:
+    paths: list[tuple[Door, str, str]] = [(_DOORS.get(row.command, "rest"), *p) for p in (*row.rest, *row.zapier)]
+    if row.rpc:
+        methods = ("POST",) if row.mutates else ("GET", "POST")
+        paths += [("rpc", method, f"/{row.rpc}") for method in methods]
+    for door, method, path in paths:
+        spoken: Door = "rpc" if path == "/webhooks" else door
+        yield Route(spoken, method, path, row.command, row.scope, row.tenant, row.mutates, row.outward, row.status,
+                    row.secret, row.doc)  # fmt: skip

@@ -1,0 +1,56 @@
+"""Wires the doors: what they look things up in, whom they ask, where they listen."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from gatepost_api.caller import KeyRing
+from gatepost_api.door import build
+from gatepost_api.office import Office
+from gatepost_api.settings import ApiSettings
+from gatepost_runtime.main import serve
+from gatepost_runtime.rows import Wired
+from gatepost_runtime.service import Service
+from gatepost_runtime.settings import read
+
+_NOTE_USED_S, _FORGET_S = 10.0, 600.0
+
+
+async def wire(service: Service) -> Wired:
+    """The parts of this service."""
+    settings = read(ApiSettings)
+    keys = KeyRing(service.store, settings.key_cache_s)
+
+    async def ready() -> bool:
+        return await service.store_problem() is None
+
+    async def forget() -> None:
+        await service.store.execute("forget_requests", settings.idempotency_h)
+
+    office = Office(
+        store=service.store, ask=service.ask, settings=settings, is_dev=service.settings.is_dev,
+        public_url=service.settings.public_url, token_key=service.keys.token,
+        notifier_seal=service.keys.seal_public("notifier"), keys=keys, ready=ready,
+    )  # fmt: skip
+    return Wired(
+        http=build(office),
+        http_bind=(settings.host, settings.port),
+        tasks=(_every(service.stopping, _NOTE_USED_S, keys.note_used), _every(service.stopping, _FORGET_S, forget)),
+        close=(keys.note_used,),
+    )
+
+
+def _every(stopping: asyncio.Event, seconds: float, work: Callable[[], Awaitable[None]]) -> Callable[[], Coroutine[Any, Any, None]]:
+    async def loop() -> None:
+        while not stopping.is_set():
+            await asyncio.sleep(seconds)
+            await work()
+
+    return loop
+
+
+def main() -> None:
+    """Entry point of `gatepost-api`."""
+    serve("api", wire)

@@ -1,0 +1,215 @@
+"""Mailboxes and the account."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from gatepost_api import hooks
+from gatepost_api.aliases import MAILBOX, named
+from gatepost_api.errors import Refusal, invalid
+from gatepost_api.lenient import bare
+from gatepost_api.moments import iso, millis
+from gatepost_api.office import Call, Office, Reply
+from gatepost_api.views import Row
+from gatepost_contracts.commands import SetMode
+from gatepost_contracts.email import Mode as ModeWord
+from gatepost_contracts.ids import new_id
+from gatepost_oversight.mode import Mode
+
+_LOCAL = re.compile(r"^[a-z0-9](?:[a-z0-9._+-]{0,62}[a-z0-9])?$")
+_TIMINGS = ("gate_first", "schedule_first")
+_MODE: TypeAdapter[ModeWord] = TypeAdapter(ModeWord)
+_URLS = (("webhook_url", "mailbox"), ("oversight_webhook_url", "mailbox_oversight"))
+
+
+def mailbox_view(row: Row) -> dict[str, Any]:
+    """MailboxView."""
+    view = {
+        "id": row["id"], "tenant_id": row["tenant_id"], "address": row["address"], "display_name": row["display_name"],
+        "oversight_mode": row["mode"], "ceiling": row["ceiling"], "auto_cc": row["auto_cc"], "auto_bcc": row["auto_bcc"],
+        "forward_inbound": int(row["forward_inbound"]), "webhook_url": row["webhook_url"],
+        "oversight_webhook_url": row["oversight_webhook_url"], "signature_block": row["signature_block"] or None,
+        "ai_disclosure": row["ai_disclosure"], "default_gate_timing": row["default_gate_timing"],
+        "scheduling_enabled": int(row["scheduling_enabled"]), "mcp_configured": row["mcp_configured"],
+        "drafting": row["drafting"], "paused": row["paused"], "created_at": millis(row["created_at"]),
+        "created_at_iso": iso(row["created_at"]), "is_active": 1,
+    }  # fmt: skip
+    return named(view, MAILBOX)
+
+
+async def list_mailboxes(office: Office, call: Call) -> Reply:
+    """All that this key may see."""
+    rows = await office.store.fetch("mailboxes_all", call.caller.tenant_id, call.caller.bound)
+    return Reply({"mailboxes": [mailbox_view(row) for row in rows]})
+
+
+async def get_mailbox(office: Office, call: Call) -> Reply:
+    """One of them."""
+    return Reply(await _shown(office, call, (await office.only_mailbox(call))["id"]))
+
+
+async def _shown(office: Office, call: Call, mailbox_id: str) -> dict[str, Any]:
+    rows = await office.store.fetch("mailboxes_all", call.caller.tenant_id, [mailbox_id])
+    if not rows:
+        raise Refusal("not_found", "There is no such mailbox.")
+    return mailbox_view(rows[0])
+
+
+async def create_mailbox(office: Office, call: Call) -> Reply:
+    """Make one. It starts at gated_send, or stricter where asked; looser is an operator's separate act."""
+    _first_key(call)
+    fields = call.fields
+    address = await _address(office, call, fields.must("address", most=320).strip().lower())
+    asked = mode_of(fields.text("oversight_mode"))
+    mode = asked if asked is not None and asked.level <= Mode.GATED_SEND.level else Mode.GATED_SEND
+    display_name = (fields.text("display_name", most=200) or "").replace("\r", " ").replace("\n", " ")
+    urls = {name: fields.text(name, most=2000) for name, _ in _URLS}
+    for url in urls.values():
+        if url:
+            await hooks.check_url(url, is_dev=office.is_dev)
+    made = await office.store.fetchval(
+        "add_mailbox", new_id("mbx"), call.caller.tenant_id, address, display_name, mode.value,
+        fields.flag("drafting") or False, fields.text("system_prompt", most=20_000) or "",
+    )  # fmt: skip
+    if made is None:
+        local, _, domain = address.partition("@")
+        raise Refusal("address_taken", suggestions=[f"{local}{n}@{domain}" for n in (2, 3, 4)])
+    for name, source in _URLS:
+        if url := urls[name]:
+            await hooks.set_mailbox_url(office, call, made, source, url)
+    view = await _shown(office, call, made)
+    if asked is not None and asked is not mode:
+        view["hint"] = "Every mailbox starts gated; an operator raises the mode with PATCH."
+    return Reply(view)
+
+
+async def _address(office: Office, call: Call, word: str) -> str:
+    """A full address, or a local part at the account's only domain."""
+    local, mark, domain = word.rpartition("@")
+    if mark:
+        known = await _domains(office, call)
+        if not office.is_dev and domain not in known:
+            raise invalid("address", "its domain is not configured", "Configure the domain first.")
+        bare("address", word)
+    else:
+        domains = await _domains(office, call)
+        if not domains:
+            raise invalid("address", "give a full address")
+        local, domain = word, domains[0]
+    if not _LOCAL.match(local) or local in {"postmaster", "abuse", "mailer-daemon"}:
+        raise invalid("address", "its local part may hold letters, digits, dot, dash, plus and underscore")
+    return f"{local}@{domain}"
+
+
+async def _domains(office: Office, call: Call) -> list[str]:
+    rows = await office.store.fetch("mailboxes_all", call.caller.tenant_id, None)
+    return list(dict.fromkeys(row["address"].rpartition("@")[2] for row in rows))
+
+
+async def update_mailbox(office: Office, call: Call) -> Reply:
+    """Change settings. The mode goes through the gatekeeper: downwards anyone may, upwards an operator."""
+    row = await office.only_mailbox(call)
+    fields = call.fields
+    mode = mode_of(fields.text("oversight_mode"))
+    ceiling = mode_of(fields.text("ceiling"))
+    others = [name for name in _SETTINGS if name in fields]
+    if others:
+        call.caller.demand(("admin",))
+    if any(name in fields for name in ("webhook_url", "oversight_webhook_url", "auto_cc", "auto_bcc", "ai_disclosure")):
+        _first_key(call)
+    timing = fields.text("default_gate_timing")
+    if timing is not None and timing not in _TIMINGS:
+        raise invalid("default_gate_timing", "must be gate_first or schedule_first")
+    signature = fields.text("signature_block", most=200)
+    if signature is None and "signature_block" in fields:
+        signature = ""
+    copies = {name: _one_address(call, name) for name in ("auto_cc", "auto_bcc")}
+    for name, _ in _URLS:
+        if url := fields.text(name, most=2000):
+            await hooks.check_url(url, is_dev=office.is_dev)
+    if mode is not None or ceiling is not None:
+        await _set_mode(office, call, row, mode or Mode(row["mode"]), ceiling)
+    if others:
+        await office.store.execute(
+            "update_mailbox", call.caller.tenant_id, row["id"], fields.text("display_name", most=200), signature,
+            "auto_cc" in fields, copies["auto_cc"], "auto_bcc" in fields, copies["auto_bcc"], fields.flag("forward_inbound"),
+            fields.flag("ai_disclosure"), timing, fields.flag("scheduling_enabled"), fields.flag("mcp_configured"),
+            fields.flag("drafting"),
+        )  # fmt: skip
+    for name, source in _URLS:
+        if name in fields:
+            await hooks.set_mailbox_url(office, call, row["id"], source, fields.text(name, most=2000))
+    return Reply({**await _shown(office, call, row["id"]), "status": "updated"})
+
+
+_SETTINGS = (
+    "display_name", "auto_cc", "auto_bcc", "forward_inbound", "signature_block", "webhook_url", "oversight_webhook_url",
+    "ai_disclosure", "default_gate_timing", "scheduling_enabled", "mcp_configured", "drafting",
+)  # fmt: skip
+
+
+async def _set_mode(office: Office, call: Call, row: Row, mode: Mode, ceiling: Mode | None) -> None:
+    looser = mode.level > Mode(row["mode"]).level or (ceiling is not None and ceiling.level > Mode(row["ceiling"]).level)
+    if looser and not call.caller.is_operator:
+        raise Refusal("operator_redeems", "Only an operator raises a mode.")
+    if mode.value == row["mode"] and (ceiling is None or ceiling.value == row["ceiling"]):
+        return
+    await office.demand(
+        SetMode(
+            **office.command_fields(call), mailbox_id=row["id"], mode=_MODE.validate_python(mode.value),
+            ceiling=None if ceiling is None else _MODE.validate_python(ceiling.value),
+            why=call.fields.text("why") or call.fields.text("reason") or "",
+        )
+    )  # fmt: skip
+
+
+def mode_of(word: str | None) -> Mode | None:
+    """A mode by its name; an unknown one is refused."""
+    if word is None:
+        return None
+    try:
+        return Mode(_MODE.validate_python(word.strip().lower()))
+    except ValidationError:
+        raise invalid("oversight_mode", "must be one of " + ", ".join(mode.value for mode in Mode)) from None
+
+
+def _one_address(call: Call, name: str) -> str | None:
+    found = call.fields.addresses(name, most=1)
+    return found[0] if found else None
+
+
+def _first_key(call: Call) -> None:
+    """Administrative acts need a code, which the operator's own key does not."""
+    if not call.caller.is_operator:
+        raise Refusal("operator_redeems")
+
+
+async def get_account(office: Office, call: Call) -> Reply:
+    """AccountView."""
+    tenant = await office.store.fetchrow("tenant", call.caller.tenant_id)
+    if tenant is None:
+        raise Refusal("not_found")
+    boxes = await office.store.fetch("mailboxes_all", call.caller.tenant_id, None)
+    month = datetime.now(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    sent = await office.store.fetchval("month_counts", call.caller.tenant_id, id_at("msg", month))
+    return Reply(
+        {
+            "id": tenant["id"], "name": tenant["name"], "slug": tenant["slug"], "plan": "self-hosted",
+            "oversight_email": tenant["oversight_email"], "physical_address": tenant["physical_address"],
+            "monthly_email_quota": 0, "emails_sent_this_month": sent, "max_mailboxes": 0, "mailboxes": len(boxes),
+            "storage_used_bytes": 0, "max_storage_bytes": 0, "is_active": True, "sending_disabled": False,
+            "sending_disabled_reason": None, "enforcement_tier": "none", "created_at_iso": iso(tenant["created_at"]),
+            "account": {"id": tenant["id"], "name": tenant["name"]},
+        }
+    )  # fmt: skip
+
+
+def id_at(prefix: str, moment: datetime) -> str:
+    """The least id that anything made at this moment can have."""
+    alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+    value = int(moment.timestamp() * 1000) << 80
+    return f"{prefix}_" + "".join(alphabet[value >> shift & 31] for shift in range(125, -1, -5))

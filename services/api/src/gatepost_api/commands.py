@@ -1,0 +1,54 @@
+"""One function per command; every door calls it. A test holds this table against the access table."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from gatepost_api import boxes, credentials, deciding, hooks, machine, reading, writing
+from gatepost_api.office import Call, Office, Reply
+
+CommandFunction = Callable[[Office, Call], Awaitable[Reply]]
+
+COMMANDS: dict[str, CommandFunction] = {
+    "check_inbox": reading.check_inbox,
+    "list_spam": reading.list_spam,
+    "read_email": reading.read_email,
+    "download_attachment": reading.download_attachment,
+    "get_thread": reading.get_thread,
+    "send_email": writing.send_email,
+    "reply_email": writing.reply_email,
+    "cancel_message": deciding.cancel_message,
+    "get_tags": reading.get_tags,
+    "set_tags": reading.set_tags,
+    "tag_email": reading.tag_email,
+    "delete_tag": reading.delete_tag,
+    "why": reading.why,
+    "resolve": deciding.resolve,
+    "list_pending": deciding.list_pending,
+    "decide_email": deciding.decide_email,
+    "create_pause": deciding.create_pause,
+    "list_pauses": deciding.list_pauses,
+    "delete_pause": deciding.delete_pause,
+    "list_mailboxes": boxes.list_mailboxes,
+    "create_mailbox": boxes.create_mailbox,
+    "get_mailbox": boxes.get_mailbox,
+    "update_mailbox": boxes.update_mailbox,
+    "list_webhooks": hooks.list_webhooks,
+    "create_webhook": hooks.create_webhook,
+    "get_webhook": hooks.get_webhook,
+    "update_webhook": hooks.update_webhook,
+    "delete_webhook": hooks.delete_webhook,
+    "list_webhook_deliveries": hooks.list_webhook_deliveries,
+    "list_api_keys": credentials.list_api_keys,
+    "create_api_key": credentials.create_api_key,
+    "revoke_api_key": credentials.revoke_api_key,
+    "list_suppression": credentials.list_suppression,
+    "add_suppression": credentials.add_suppression,
+    "remove_suppression": credentials.remove_suppression,
+    "get_account": boxes.get_account,
+    "status": machine.status,
+    "show_unsubscribe": machine.show_unsubscribe,
+    "unsubscribe": machine.unsubscribe,
+    "health": machine.health,
+    "openapi": machine.openapi,
+}

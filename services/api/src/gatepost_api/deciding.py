@@ -1,0 +1,293 @@
+"""The queue, decisions, cancelling, resolving, pausing: what the gatekeeper is asked to do."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from gatepost_api import drafts
+from gatepost_api.aliases import DECIDED, PAGE, named
+from gatepost_api.errors import Refusal, invalid
+from gatepost_api.gatherings import CUT as BODY_CUT
+from gatepost_api.gatherings import THREAD_TAIL, diff_of, pending_view, thread_view
+from gatepost_api.moments import after, cursor_for, iso
+from gatepost_api.office import Call, Office, Reply, refusal_of
+from gatepost_api.status import has_left, is_waiting, status_of
+from gatepost_api.views import Row, email_view
+from gatepost_contracts.commands import Cancel, CommandReply, Decide, Pause, Resolve, Resume
+
+_ACTIONS: dict[str, Literal["approve", "reject"]] = {
+    "approve": "approve", "approved": "approve", "accept": "approve",
+    "reject": "reject", "rejected": "reject", "deny": "reject",
+}  # fmt: skip
+
+
+async def list_pending(office: Office, call: Call) -> Reply:
+    """What waits for a person. A reviewer's look is remembered, so that a decision without a hash binds to it."""
+    fields, caller = call.fields, call.caller
+    boxes = await office.scope(call)
+    if caller.is_reviewer and not call.is_head:
+        await office.store.execute("saw", caller.tenant_id, boxes, caller.principal_id)
+    limit = fields.number("limit", 20, 1, 100)
+    offset = 0 if fields.all("cursor") else fields.number("offset", 0, 0, 1_000_000)
+    rows = await office.store.fetch(
+        "pending_ids", caller.tenant_id, boxes, after(fields.text("cursor")), fields.text("reason"), fields.text("category"),
+        limit, caller.is_person, offset,
+    )  # fmt: skip
+    ids = [row["id"] for row in rows]
+    waiting = await office.mails(call, ids)
+    items = [waiting[i] for i in ids if i in waiting]
+    views = await _beside(office, call, items)
+    count = len(items) if len(ids) < limit and not fields.all("cursor") and not offset else None
+    if count is None:
+        count = await office.store.fetchval("pending_count", caller.tenant_id, boxes, caller.is_person)
+    page = {"pending": views, "emails": views, "messages": views, "count": count,
+            "cursor": cursor_for(ids, limit, ids[-1] if ids else None)}  # fmt: skip
+    return Reply(named(page, PAGE))
+
+
+async def _beside(office: Office, call: Call, items: Sequence[Row]) -> list[dict[str, Any]]:
+    """Each with what it answers and the last mails of its thread: three statements, however long the page."""
+    include = call.fields.words("include") or ("original", "thread")
+    eyes = office.eyes(call)
+    tenant = call.caller.tenant_id
+    threads: dict[str, dict[str, Any]] = {}
+    others: dict[str, Row] = {}
+    if items:
+        wanted = list({item["thread_id"] for item in items})
+        tails = await office.store.fetch("threads_tail", tenant, wanted, call.caller.is_person, THREAD_TAIL)
+        answered = [item["answers"] for item in items if item["answers"]]
+        others = await office.mails(call, list({*answered, *(row["id"] for row in tails)}))
+        if "thread" in include:
+            heads = {row["id"]: row for row in await office.store.fetch("threads_by_id", tenant, wanted)}
+            members: dict[str, list[Row]] = {}
+            for row in tails:
+                if row["id"] in others:
+                    members.setdefault(row["thread_id"], []).append(others[row["id"]])
+            threads = {
+                key: thread_view(head, sorted(members.get(key, []), key=lambda m: m["id"]), eyes, cut=BODY_CUT)
+                for key, head in heads.items()
+            }
+    return [
+        pending_view(item, others.get(item["answers"]) if item["answers"] else None, threads.get(item["thread_id"]), eyes)
+        for item in items
+    ]
+
+
+# -- decisions -----------------------------------------------------------------------------------------------------
+
+
+async def decide_email(office: Office, call: Call) -> Reply:
+    """Approve, edit and approve, or reject exactly what was seen."""
+    fields, caller = call.fields, call.caller
+    action = _ACTIONS.get((fields.text("action", needed=True) or "").strip().lower())
+    if action is None:
+        raise invalid("action", "must be approve or reject")
+    if not caller.is_reviewer and action == "approve":
+        raise Refusal("scope_missing", hint="Use a key with the scope `oversight`.", scope="oversight")
+    if not caller.is_person:
+        raise Refusal("scope_missing", "Only a person decides.", scope="oversight")
+    mail = await _to_decide(office, call, fields.must("message_id"), action)
+    sha256, head, given = await _seen(office, call, mail)
+    revised = fields.text("markdown", most=262_144) if action == "approve" else None
+    subject = fields.text("subject", most=998) if action == "approve" else None
+    edit: drafts.Written | None = None
+    if (revised is not None or subject is not None) and mail["state"] == "held":
+        edit = await drafts.edit(office, call, mail, revised, subject, head)
+    reply = await office.ask(
+        Decide(
+            **office.command_fields(call), message_id=mail["id"], action=action, seen_sha256=sha256, seen_head=head,
+            seen_given=given, edit_revision=edit.revision if edit else None, note=fields.text("note", most=10_000),
+            final=fields.flag("final") or False, reason_code=fields.text("reason_code", most=100),
+        )
+    )  # fmt: skip
+    if not reply.ok:
+        raise _refusal(reply, mail)
+    return Reply(await _decided(office, call, mail, reply, action, edit))
+
+
+def _refusal(reply: CommandReply, mail: Row) -> Refusal:
+    refusal = refusal_of(reply)
+    refusal.extra.setdefault("id", mail["id"])
+    if refusal.code == "already_decided":
+        refusal.extra.setdefault("decided_by", mail["decided_by"])
+        refusal.extra.setdefault("decided_at", iso(mail["decided_at"]))
+    return refusal
+
+
+async def _to_decide(office: Office, call: Call, message_id: str, action: str) -> Row:
+    """The mail meant: itself when it waits, else the one draft that answers it."""
+    mail = await office.mail(call, message_id)
+    if mail["direction"] == "outbound" or is_waiting(mail):
+        return mail
+    if mail["state"] in {"quarantined", "discarded"}:
+        return mail
+    answers = await office.store.fetch("answering", call.caller.tenant_id, message_id)
+    waiting = [row["id"] for row in answers if row["state"] == "held"]
+    if len(waiting) > 1:
+        raise Refusal("ambiguous", candidates=waiting)
+    if waiting:
+        return await office.mail(call, waiting[0])
+    decided = [row["id"] for row in answers if row["decided_by"] == call.caller.principal_id]
+    if decided:
+        return await office.mail(call, decided[-1])
+    raise Refusal("not_found", "No draft that waits answers this mail.", hint=f"There is nothing to {action}.")
+
+
+async def _seen(office: Office, call: Call, mail: Row) -> tuple[str | None, str | None, bool]:
+    """(content hash, newest inbound mail, given?) that this decision binds to."""
+    named_by_caller = call.fields.raw("seen")
+    current, head = mail["content"], mail["thread_head"]
+    if mail["direction"] == "inbound":
+        return None, None, named_by_caller is not None
+    if named_by_caller is not None:
+        if str(named_by_caller).isdigit():
+            if int(str(named_by_caller)) != mail["revision"]:
+                raise _stale(mail)
+            return current, head, True
+        if not isinstance(named_by_caller, str) or len(named_by_caller) != 64:
+            raise invalid("revision", "must be a revision number or a content_sha256")
+        return named_by_caller.lower(), head, True
+    if not is_waiting(mail):
+        return current, head, False
+    caller = call.caller
+    seen_at = await office.store.fetchval(
+        "seen_at", caller.tenant_id, mail["mailbox_id"], caller.principal_id, mail["id"], mail["revision_at"]
+    )
+    born = [moment for moment in (mail["revision_at"], mail["held_at"], mail["thread_head_at"]) if moment is not None]
+    if seen_at is None or any(moment > seen_at for moment in born):
+        raise _stale(mail)
+    return current, head, False
+
+
+def _stale(mail: Row) -> Refusal:
+    return Refusal(
+        "stale_revision", hint="List what waits or read the mail, then decide; or name its content_sha256.", id=mail["id"],
+        revision=mail["revision"], content_sha256=mail["content"],
+    )  # fmt: skip
+
+
+async def _decided(
+    office: Office, call: Call, mail: Row, reply: CommandReply, action: str, edit: drafts.Written | None
+) -> dict[str, Any]:
+    """DecideReply; it says `sent` only when the delivery was recorded."""
+    state = reply.state or mail["state"]
+    after_ = await _settled(office, call, mail["id"]) if action == "approve" and state in {"released", "sending", "delivered"} else mail
+    sent = has_left(after_)
+    status = "rejected" if action == "reject" else "approved_and_sent" if sent else "approved"
+    body: dict[str, Any] = {
+        "id": mail["id"], "status": status, "decision": action, "revision": reply.revision or mail["revision"],
+        "content_sha256": reply.content_sha256 or mail["content"],
+        "decided_by": reply.decided_by or call.caller.principal_id, "decided_at": iso(reply.decided_at),
+        "thread_id": mail["external_id"] or mail["thread_id"], "mailbox_id": mail["mailbox_id"],
+        "original_message_id": mail["answers"] or mail["id"], "rfc_message_id": email_view(after_, office.eyes(call))["rfc_message_id"],
+        "postmark_message_id": None, "state": state, "idempotent": reply.already, "revised": edit is not None,
+    }  # fmt: skip
+    if action == "reject":
+        final = state != "revising"
+        body |= {"final": final, "revisable": not final, "reason": call.fields.text("note", most=10_000)}
+    if edit is not None:
+        body["diff"] = diff_of(mail["markdown"] or "", edit.markdown)
+    if mail["direction"] == "inbound":
+        body["email_status"] = status_of(await office.mail(call, mail["id"]), office.eyes(call).now)
+    return named(body, DECIDED)
+
+
+async def _settled(office: Office, call: Call, message_id: str) -> Row:
+    """The mail once its delivery ended, or as it stands when the patience of a caller does."""
+    until = time.monotonic() + office.settings.wait_delivered_s
+    pause = 0.02
+    while True:
+        row = await office.store.fetchrow("state", call.caller.tenant_id, message_id)
+        if row is None or row["state"] not in {"released", "sending"} or time.monotonic() >= until:
+            return await office.mail(call, message_id)
+        await asyncio.sleep(min(pause, max(0.0, until - time.monotonic())))
+        pause = min(pause * 1.6, 0.3)
+
+
+# -- cancel, resolve -----------------------------------------------------------------------------------------------
+
+
+async def cancel_message(office: Office, call: Call) -> Reply:
+    """Withdraw it. Own drafts only, for who is no person; a repeat says the same."""
+    mail = await office.mail(call, call.fields.must("message_id"))
+    if mail["direction"] == "inbound":
+        raise Refusal("not_cancellable", "Mail that came in cannot be cancelled.", id=mail["id"])
+    if not call.caller.is_person and mail["author"] != call.caller.principal_id:
+        raise Refusal("not_found", "There is no such mail of yours.")
+    if mail["state"] != "cancelled":
+        await office.demand(Cancel(**office.command_fields(call), message_id=mail["id"]))
+    return Reply(named({"id": mail["id"], "status": "cancelled", "thread_id": mail["external_id"] or mail["thread_id"]}, DECIDED))
+
+
+async def resolve(office: Office, call: Call) -> Reply:
+    """A person says what became of an uncertain mail: each uncertain recipient, or the one named."""
+    mail = await office.mail(call, call.fields.must("message_id"))
+    outcome = call.fields.must("outcome")
+    if outcome not in {"delivered", "not_delivered"}:
+        raise invalid("outcome", "must be delivered or not_delivered")
+    note = call.fields.must("note", most=10_000)
+    recipient = (call.fields.text("recipient") or "").strip().lower()
+    uncertain = [d["id"] for d in mail["deliveries"] or () if d["state"] == "uncertain" and recipient in ("", d["recipient"])]
+    if not uncertain:
+        raise Refusal("already_decided", "No recipient of this mail is uncertain.", id=mail["id"], state=mail["state"])
+    for delivery_id in uncertain:
+        word: Literal["delivered", "not_delivered"] = "delivered" if outcome == "delivered" else "not_delivered"
+        await office.demand(
+            Resolve(**office.command_fields(call), message_id=mail["id"], outcome=word, note=note, delivery_id=delivery_id)
+        )
+    return Reply(email_view(await office.mail(call, mail["id"]), office.eyes(call)))
+
+
+# -- pauses --------------------------------------------------------------------------------------------------------
+
+
+async def create_pause(office: Office, call: Call) -> Reply:
+    """Stop every new attempt of a tenant, a mailbox, an agent or a category."""
+    scope = call.fields.text("scope") or "mailbox"
+    reason = call.fields.text("reason") or ""
+    match scope:
+        case "tenant":
+            target = call.caller.tenant_id
+        case "mailbox":
+            named_by = call.fields.text("target")
+            row = (await office.mailboxes(call, [named_by]))[0] if named_by else await office.only_mailbox(call)
+            target = row["id"]
+        case "agent":
+            found = await office.store.fetchrow("principal", call.caller.tenant_id, call.fields.must("target"))
+            if found is None:
+                raise Refusal("not_found", "There is no such principal.")
+            target = found["id"]
+        case "category":
+            target = call.fields.must("target", most=100)
+        case _:
+            raise invalid("scope", "must be tenant, mailbox, agent or category")
+    reply = await office.demand(Pause(**office.command_fields(call), scope=scope, target=target, reason=reason))
+    row = await office.store.fetchrow("pause", call.caller.tenant_id, reply.id) if reply.id else None
+    if row is not None:
+        return Reply(_pause(row))
+    return Reply({"id": reply.id, "scope": scope, "target": target, "reason": reason, "by": call.caller.principal_id, "since": None})
+
+
+async def list_pauses(office: Office, call: Call) -> Reply:
+    """The pauses in force."""
+    rows = await office.store.fetch("pauses", call.caller.tenant_id)
+    return Reply({"pauses": [_pause(row) for row in rows]})
+
+
+async def delete_pause(office: Office, call: Call) -> Reply:
+    """Lift one; an operator's act."""
+    pause_id = call.fields.must("id")
+    row = await office.store.fetchrow("pause", call.caller.tenant_id, pause_id)
+    if row is None:
+        raise Refusal("not_found", "There is no such pause.")
+    if row["lifted_at"] is None:
+        await office.demand(Resume(**office.command_fields(call), pause_id=pause_id))
+    return Reply({"id": pause_id, "status": "deleted", "deleted": True})
+
+
+def _pause(row: Row) -> dict[str, Any]:
+    return {"id": row["id"], "scope": row["scope"], "target": row["target"], "reason": row["reason"], "by": row["by"],
+            "since": iso(row["since"])}  # fmt: skip

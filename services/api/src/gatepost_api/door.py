@@ -1,0 +1,158 @@
+"""The application: one FastAPI route per row of the access table, and what every request goes through."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import orjson
+from fastapi import FastAPI, Request, Response
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gatepost_api import document
+from gatepost_api.access import PUBLIC, Route, routes
+from gatepost_api.commands import COMMANDS, CommandFunction
+from gatepost_api.errors import Refusal
+from gatepost_api.office import NOBODY, Call, Office, Reply
+from gatepost_api.once import once
+from gatepost_api.requests import fields_of
+from gatepost_contracts.ids import new_id
+from gatepost_runtime.errors import Unavailable
+from gatepost_runtime.logging import get_logger
+from gatepost_store import StoreUnavailable
+
+log = get_logger()
+_OWN_IDEMPOTENCY = frozenset({"send_email", "reply_email", "unsubscribe"})
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def build(office: Office) -> ASGIApp:
+    """The doors, behind what all requests share."""
+    return Threshold(application(office))
+
+
+def application(office: Office) -> FastAPI:
+    """One route per row; nothing else answers."""
+    app = FastAPI(title="Gatepost", version="1", openapi_url=None, docs_url=None, redoc_url=None)
+    for route in routes():
+        app.add_api_route(
+            route.path, _endpoint(office, route, COMMANDS[route.command]), methods=[route.method], status_code=route.status,
+            name=f"{route.method} {route.path}", response_model=None, summary=route.doc,
+            operation_id=f"{route.command}_{route.method}_{route.path}", openapi_extra=document.operation(route),
+        )  # fmt: skip
+    app.add_exception_handler(Refusal, _refused)
+    app.add_exception_handler(HTTPException, _unrouted)
+    app.add_exception_handler(Exception, _failed)
+    office.openapi = lambda: document.whole(app, office.public_url)
+    return app
+
+
+def _endpoint(office: Office, route: Route, command: CommandFunction) -> Endpoint:
+    async def answer(request: Request) -> Response:
+        try:
+            return await _answer(office, route, command, request)
+        except (Unavailable, StoreUnavailable) as reason:
+            log.warning("a request found a part away", command=route.command, reason=type(reason).__name__)
+            raise Refusal("unavailable") from None
+
+    return answer
+
+
+async def _answer(office: Office, route: Route, command: CommandFunction, request: Request) -> Response:
+    caller = NOBODY
+    if route.scope != (PUBLIC,):
+        caller = await office.keys.caller(request.headers)
+        caller.demand(route.scope)
+    fields, asked = await fields_of(route, request, office.settings)
+    call = Call(route, caller, fields, dict(request.headers), is_head=bool(request.scope.get("gatepost.head")))
+    if route.method == "POST" and caller is not NOBODY and route.command not in _OWN_IDEMPOTENCY and route.mutates:
+        reply = await once(office, call, asked, lambda: command(office, call))
+    else:
+        reply = await command(office, call)
+    return _response(reply, route.status)
+
+
+def _response(reply: Reply, usual: int) -> Response:
+    headers = {"Cache-Control": "no-store", **reply.headers}
+    if isinstance(reply.body, bytes):
+        return Response(reply.body, reply.status or usual, headers, media_type=reply.content_type)
+    return _json(reply.status or usual, reply.body, headers)
+
+
+def _json(status: int, body: Mapping[str, Any], headers: Mapping[str, str]) -> Response:
+    content = orjson.dumps(body, option=orjson.OPT_NON_STR_KEYS)
+    return Response(content, status, dict(headers), media_type="application/json")
+
+
+async def _refused(request: Request, reason: Exception) -> Response:
+    assert isinstance(reason, Refusal)  # noqa: S101 (the handler is registered for this type)
+    if request.scope.get("gatepost.page"):
+        log.info("a page was refused", code=reason.code)
+    return _json(reason.status, {**reason.body(), "request_id": request.scope.get("gatepost.id", "")}, reason.headers)
+
+
+async def _unrouted(request: Request, reason: Exception) -> Response:
+    assert isinstance(reason, HTTPException)  # noqa: S101 (the handler is registered for this type)
+    if reason.status_code == 405:
+        allowed = sorted({route.method for route in routes() if _fits(route.path, request.scope["path"])})
+        refusal = Refusal("method_not_allowed", headers={"Allow": ", ".join(allowed)}, allow=allowed)
+    else:
+        refusal = Refusal("not_found", "There is no such path.", hint="See /v1/openapi.json.")
+    return await _refused(request, refusal)
+
+
+def _fits(pattern: str, path: str) -> bool:
+    wanted, given = pattern.split("/"), path.split("/")
+    return len(wanted) == len(given) and all(w == g or w.startswith("{") for w, g in zip(wanted, given, strict=True))
+
+
+async def _failed(request: Request, reason: Exception) -> Response:
+    log.error("a request failed", path=request.scope["path"].split("/")[1:3], exc_info=reason)
+    refusal = Refusal("internal", "Something went wrong on our side.", status=500, hint="Tell the operator the request_id.")
+    return await _refused(request, refusal)
+
+
+class Threshold:
+    """What every request passes: its id, its path decoded once, HEAD as GET without effect, slashes without redirects."""
+
+    def __init__(self, inner: ASGIApp) -> None:
+        self._inner = inner
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one connection."""
+        if scope["type"] != "http":
+            await self._inner(scope, receive, send)
+            return
+        raw = scope.get("raw_path") or scope["path"].encode()
+        path = raw.decode("latin-1").partition("?")[0]
+        is_head = scope["method"] == "HEAD"
+        request_id = new_id("req")
+        inner = {
+            **scope, "path": path.rstrip("/") or "/", "method": "GET" if is_head else scope["method"], "gatepost.head": is_head,
+            "gatepost.id": request_id,
+        }  # fmt: skip
+        began = time.perf_counter()
+        status = 0
+
+        async def tell(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message = {**message, "headers": [*message["headers"], (b"x-request-id", request_id.encode())]}
+            elif is_head:
+                message = {**message, "body": b""}
+            await send(message)
+
+        try:
+            await self._inner(inner, receive, tell)
+        except asyncio.CancelledError:
+            raise
+        except Exception:
+            if status == 0:
+                raise
+            log.exception("an answer broke off", request_id=request_id)
+        finally:
+            log.debug("answered", method=scope["method"], status=status, ms=round((time.perf_counter() - began) * 1000, 1))

@@ -1,0 +1,89 @@
+"""What is left to do, whether the doors can work, and the unsubscribe link: what no mailbox's key is needed for."""
+
+from __future__ import annotations
+
+import html
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from gatepost_api.boxes import id_at
+from gatepost_api.credentials import suppress
+from gatepost_api.errors import Refusal
+from gatepost_api.office import Call, Office, Reply
+from gatepost_mail import tokens
+
+_LOOK_BACK = timedelta(days=3)
+# Stages that wait for a person, or for a moment that was chosen; all others are the machine's.
+_WAITING = frozenset({"held", "uncertain", "quarantined", "revising_by_agent", "scheduled"})
+_STAGES = ("received", "drafting", "drafted", "held", "revising", "revising_by_agent", "scheduled", "released", "sending",
+           "deferred", "uncertain", "quarantined", "outbox", "webhook_pending")  # fmt: skip
+
+
+async def status(office: Office, call: Call) -> Reply:
+    """Counts by stage. `quiet` when nothing is left that the machine would still do by itself."""
+    row = await office.store.fetchrow("left", call.caller.tenant_id, id_at("msg", datetime.now(UTC) - _LOOK_BACK))
+    counts = dict(row["stages"] or {}) if row else {}
+    if row:
+        counts |= {"received": row["received"], "outbox": row["outbox"], "webhook_pending": row["webhook_pending"]}
+    left: dict[str, Any] = {stage: int(counts.get(stage, 0)) for stage in _STAGES}
+    left["quiet"] = all(left[stage] == 0 for stage in _STAGES if stage not in _WAITING)
+    return Reply(left)
+
+
+async def health(office: Office, _: Call) -> Reply:
+    """Whether the doors can do their work; no details without a key."""
+    ready = await office.ready()
+    return Reply({"status": "ok" if ready else "degraded"}, status=200 if ready else 503)
+
+
+async def openapi(office: Office, _: Call) -> Reply:
+    """The interface as OpenAPI."""
+    return Reply(office.openapi())
+
+
+# -- unsubscribe ---------------------------------------------------------------------------------------------------
+
+
+async def show_unsubscribe(office: Office, call: Call) -> Reply:
+    """A page with a button. Mail scanners follow links, so looking changes nothing."""
+    _, _, recipient = await _meant(office, call)
+    return page(
+        "Unsubscribe",
+        f"<p>Stop all mail from this sender to <b>{html.escape(recipient)}</b>?</p>"
+        '<form method="post"><input type="hidden" name="List-Unsubscribe" value="One-Click">'
+        "<button>Unsubscribe</button></form>",
+    )
+
+
+async def unsubscribe(office: Office, call: Call) -> Reply:
+    """One click (RFC 8058): no session, no cookie, no redirect; twice is the same as once."""
+    tenant, mailbox_id, recipient = await _meant(office, call)
+    known = await office.store.fetch("suppressed", tenant, mailbox_id, [recipient.lower()])
+    if not known:
+        await suppress(office, call, mailbox_id, recipient.lower(), "unsubscribed", ("email.unsubscribed",))
+    return page("Unsubscribed", f"<p><b>{html.escape(recipient)}</b> gets no more mail from this sender.</p>")
+
+
+async def _meant(office: Office, call: Call) -> tuple[str, str, str]:
+    """(tenant, mailbox, recipient) that a token was made for."""
+    read = tokens.read_unsubscribe(office.token_key, call.fields.must("token", most=2000))
+    row = None if read is None else await office.store.fetchrow("mailbox_of_token", read[0])
+    if read is None or row is None:
+        raise Refusal("not_found", "This link is not valid.")
+    return row["tenant_id"], read[0], read[1]
+
+
+def page(title: str, body: str) -> Reply:
+    """A plain page: nothing loaded, nothing run, nothing framed."""
+    document = (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
+        '<meta name="viewport" content="width=device-width"></head>'
+        f"<body><h1>{html.escape(title)}</h1>{body}</body></html>"
+    )
+    return Reply(
+        document.encode(), content_type="text/html; charset=utf-8",
+        headers={
+            "Content-Security-Policy": "default-src 'none'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+            "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store",
+        },
+    )  # fmt: skip

@@ -1,0 +1,342 @@
+-- key --
+-- Who a key is, by the hash of it.
+SELECT k.id, k.tenant_id, k.principal_id, k.name, k.prefix, k.scopes, k.mailbox_ids, p.kind, p.name AS principal_name
+  FROM api_key k JOIN principal p ON p.id = k.principal_id
+ WHERE k.key_sha256 = $1 AND k.revoked_at IS NULL;
+
+-- key_used --
+-- When keys were last used; written now and then, not with every call.
+UPDATE api_key SET last_used_at = now() WHERE id = ANY($1::text[]);
+
+-- mailboxes_by --
+-- Mailboxes by id or address, as callers spell them; the reserved one is none of theirs.
+SELECT * FROM mailbox
+ WHERE tenant_id = $1 AND (id = ANY($2::text[]) OR address = ANY($3::text[]))
+   AND id <> 'mbx_system' AND deleted_at IS NULL;
+
+-- mailboxes_all --
+-- Every mailbox of the account that this key may see, with its own webhook URLs.
+SELECT b.*,
+       (SELECT e.url FROM endpoint e WHERE e.mailbox_id = b.id AND e.source = 'mailbox' AND e.deleted_at IS NULL LIMIT 1) AS webhook_url,
+       (SELECT e.url FROM endpoint e WHERE e.mailbox_id = b.id AND e.source = 'mailbox_oversight' AND e.deleted_at IS NULL LIMIT 1) AS oversight_webhook_url,
+       EXISTS (SELECT 1 FROM pause p WHERE p.tenant_id = b.tenant_id AND p.lifted_at IS NULL
+                  AND ((p.scope = 'tenant' AND p.target = b.tenant_id) OR (p.scope = 'mailbox' AND p.target = b.id))) AS paused
+  FROM mailbox b
+ WHERE b.tenant_id = $1 AND b.id <> 'mbx_system' AND b.deleted_at IS NULL
+   AND ($2::text[] IS NULL OR b.id = ANY($2::text[]))
+ ORDER BY b.id;
+
+-- tenant --
+SELECT * FROM tenant WHERE id = $1;
+
+-- month_counts --
+-- How much mail the account sent since a moment, by the id that such a mail would have.
+SELECT count(*) FROM message WHERE tenant_id = $1 AND direction = 'outbound' AND id > $2 AND state = 'delivered';
+
+-- add_mailbox --
+INSERT INTO mailbox (id, tenant_id, address, display_name, mode, drafting, system_prompt)
+VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (address) DO NOTHING RETURNING id;
+
+-- update_mailbox --
+-- Settings of a mailbox; what was not given stays. The mode is not among them: the gatekeeper changes it.
+UPDATE mailbox SET
+       display_name = coalesce($3::text, display_name),
+       signature_block = coalesce($4::text, signature_block),
+       auto_cc = CASE WHEN $5 THEN $6::text ELSE auto_cc END,
+       auto_bcc = CASE WHEN $7 THEN $8::text ELSE auto_bcc END,
+       forward_inbound = coalesce($9::boolean, forward_inbound),
+       ai_disclosure = coalesce($10::boolean, ai_disclosure),
+       default_gate_timing = coalesce($11::text, default_gate_timing),
+       scheduling_enabled = coalesce($12::boolean, scheduling_enabled),
+       mcp_configured = coalesce($13::boolean, mcp_configured),
+       drafting = coalesce($14::boolean, drafting)
+ WHERE tenant_id = $1 AND id = $2;
+
+-- list_ids --
+-- One page of mails, newest first. Each filter that is null filters nothing.
+SELECT m.id FROM message m
+ WHERE m.tenant_id = $1 AND m.mailbox_id <> 'mbx_system'
+   AND ($2::text[] IS NULL OR m.mailbox_id = ANY($2::text[]))
+   AND ($3::text IS NULL OR m.id < $3::text COLLATE "C")
+   AND ($4::text IS NULL OR m.id > $4::text COLLATE "C")
+   AND ($5::text[] IS NULL OR m.state = ANY($5::text[]))
+   AND ($6::boolean IS NULL OR (m.read_at IS NOT NULL) = $6)
+   AND ($7::boolean IS NULL OR ('gated_all' = ANY (m.quarantined_for)) = $7)
+   AND ($8::boolean IS NULL OR coalesce(m.send_at > now(), false) = $8)
+   AND ($9::boolean IS NULL OR (m.decided_by IS NOT NULL) = $9)
+   AND ($10::text IS NULL OR m.direction = $10)
+   AND ($11::text IS NULL OR m.header_from ILIKE '%' || $11 || '%' OR m.from_name ILIKE '%' || $11 || '%')
+   AND ($12::text IS NULL OR m.subject ILIKE '%' || $12 || '%')
+   AND ($13::text IS NULL OR m.subject ILIKE '%' || $13 || '%' OR m.text ILIKE '%' || $13 || '%')
+   AND ($14::timestamptz IS NULL OR m.created_at >= $14)
+   AND ($15::timestamptz IS NULL OR m.created_at < $15)
+   AND ($16::boolean IS NULL OR m.has_attachments = $16)
+   AND ($17::text IS NULL OR m.tags ? $17)
+   AND ($18::jsonb IS NULL OR m.metadata @> $18)
+   AND ($19::text IS NULL OR m.thread_id = $19)
+   AND ($20::boolean OR NOT (m.state IN ('quarantined', 'discarded') AND 'gated_all' = ANY (m.quarantined_for)))
+   AND ($21::boolean OR m.state NOT IN ('quarantined', 'discarded'))
+   AND ($22::boolean IS NULL OR (m.archived_at IS NOT NULL) = $22)
+ ORDER BY m.id DESC LIMIT $23 OFFSET $24;
+
+-- emails --
+-- Mails by id, with all that their views show: thread, adopted (else newest) revision, last decision, deliveries.
+-- One statement for any number of mails.
+SELECT m.id, m.tenant_id, m.mailbox_id, m.thread_id, m.direction, m.state, m.version, m.created_at, m.rfc_message_id,
+       m.answers, m.in_reply_to_id, m.metadata, m.tags, m.category, m.raw_sha256, m.size_bytes, m.header_from,
+       m.from_name, m.to_addresses, m.cc_addresses, m.reply_to, m.subject, m.text, m.reply_text, m.html, m.in_reply_to,
+       m.refs, m.sent_at, m.has_attachments, m.automatic, m.flags, m.auth, m.spam_score, m.spam_verdict, m.user_label,
+       m.quarantined_for, m.read_at, m.archived_at, m.author, m.author_key, m.author_kind, m.revision, m.content,
+       m.recipients, m.ask, m.ask_at_submit, m.gate_timing, m.send_at, m.placeholder, m.ok1, m.ok2, m.rounds,
+       m.release, m.reason, m.reasons, m.held_at, m.expires_at, m.decided_by, m.decided_at, m.released_at,
+       m.delivered_at, m.rejection_final, m.reviser,
+       b.address AS mailbox_address, b.display_name AS mailbox_name, b.mode AS mailbox_mode, b.ceiling, b.two_person,
+       b.rounds_max, t.external_id, t.metadata AS thread_metadata, t.head AS thread_head, t.head_at AS thread_head_at,
+       r.n AS shown_revision, r.markdown, r.content AS content_json, r.content_sha256 AS shown_sha256,
+       r.subject AS revision_subject, r.evidence AS revision_evidence, r.failure, r.created_at AS revision_at,
+       r.author AS revision_author, r.author_kind AS revision_author_kind, r.category AS revision_category,
+       a.prefix AS key_prefix, c.provider, c.model, c.prompt_version,
+       d.action AS decision_action, d.note AS decision_note, d.reason_code AS decision_reason_code,
+       w.deliveries, w.due_at AS next_due_at, w.bounced_at, w.deferred_at, w.bounce_code, w.via,
+       f.attachments
+  FROM message m
+  JOIN mailbox b ON b.id = m.mailbox_id
+  JOIN thread t ON t.id = m.thread_id
+  LEFT JOIN LATERAL (
+       SELECT * FROM revision r WHERE r.message_id = m.id AND r.kind <> 'edit' AND (m.revision = 0 OR r.n = m.revision)
+        UNION ALL
+       SELECT * FROM revision r WHERE r.message_id = m.id AND r.kind = 'edit' AND r.n = m.revision
+        ORDER BY n DESC LIMIT 1) r ON m.direction = 'outbound'
+  LEFT JOIN api_key a ON a.id = m.author_key
+  LEFT JOIN model_call c ON c.id = r.model_call_id
+  LEFT JOIN LATERAL (
+       SELECT * FROM decision d WHERE d.message_id = m.id ORDER BY d.seq DESC LIMIT 1) d ON true
+  LEFT JOIN LATERAL (
+       SELECT jsonb_agg(jsonb_build_object('id', v.id, 'recipient', v.recipient, 'state', v.state, 'attempts', v.attempts,
+                        'next_attempt_at', CASE WHEN v.state IN ('released', 'deferred') THEN v.due_at END, 'via', v.via,
+                        'code', v.code, 'enhanced', v.enhanced, 'stage', v.stage, 'ended_at', v.ended_at) ORDER BY v.n) AS deliveries,
+              min(v.due_at) FILTER (WHERE v.state IN ('released', 'deferred')) AS due_at,
+              max(v.ended_at) FILTER (WHERE v.state = 'bounced') AS bounced_at,
+              max(v.due_at) FILTER (WHERE v.state = 'deferred') AS deferred_at,
+              max(v.code) FILTER (WHERE v.state = 'bounced') AS bounce_code,
+              max(v.via) FILTER (WHERE v.state = 'delivered') AS via
+         FROM delivery v WHERE v.message_id = m.id AND v.of_release = m.release) w ON m.direction = 'outbound' AND m.release > 0
+  LEFT JOIN LATERAL (
+       SELECT jsonb_agg(jsonb_build_object('n', x.n, 'name', x.name, 'size', x.size_bytes, 'content_type', x.content_type,
+                        'sha256', x.sha256) ORDER BY x.n) AS attachments
+         FROM attachment x WHERE x.message_id = m.id) f ON m.has_attachments
+ WHERE m.tenant_id = $1 AND m.id = ANY($2::text[]) AND m.mailbox_id <> 'mbx_system';
+
+-- attempts --
+-- Every try of these mails on the wire.
+SELECT a.delivery_id, a.message_id, a.n, a.at, a.stage, a.code, a.enhanced, a.reply, a.outcome, a.unknown, d.recipient
+  FROM attempt a JOIN delivery d ON d.id = a.delivery_id
+ WHERE a.tenant_id = $1 AND a.message_id = ANY($2::text[]) ORDER BY a.delivery_id, a.n;
+
+-- mark_read --
+UPDATE message SET read_at = now() WHERE tenant_id = $1 AND id = $2 AND read_at IS NULL AND direction = 'inbound';
+
+-- set_tags --
+UPDATE message SET tags = CASE WHEN $4 THEN $3::jsonb ELSE tags || $3::jsonb END
+ WHERE tenant_id = $1 AND id = $2 RETURNING tags;
+
+-- delete_tag --
+UPDATE message SET tags = tags - $3::text WHERE tenant_id = $1 AND id = $2 RETURNING tags;
+
+-- raw --
+SELECT r.bytes FROM raw r WHERE r.tenant_id = $1 AND r.mailbox_id = $2 AND r.sha256 = $3;
+
+-- blob --
+SELECT b.bytes FROM blob b WHERE b.tenant_id = $1 AND b.mailbox_id = $2 AND b.sha256 = $3;
+
+-- thread --
+-- By our id or the caller's own.
+SELECT * FROM thread WHERE tenant_id = $1 AND (id = $2 OR external_id = $2) AND mailbox_id <> 'mbx_system' LIMIT 1;
+
+-- thread_ids --
+-- The newest mails of a thread.
+SELECT m.id FROM message m WHERE m.tenant_id = $1 AND m.thread_id = $2
+   AND ($3::boolean OR m.state NOT IN ('quarantined', 'discarded'))
+ ORDER BY m.id DESC LIMIT $4;
+
+-- threads_tail --
+-- The last mails of several threads at once.
+SELECT x.id, x.thread_id FROM unnest($2::text[]) AS wanted (thread_id)
+  CROSS JOIN LATERAL (SELECT m.id, m.thread_id FROM message m WHERE m.tenant_id = $1 AND m.thread_id = wanted.thread_id
+         AND ($3::boolean OR m.state NOT IN ('quarantined', 'discarded'))
+       ORDER BY m.id DESC LIMIT $4) x;
+
+-- threads_by_id --
+SELECT * FROM thread WHERE tenant_id = $1 AND id = ANY($2::text[]);
+
+-- thread_history --
+-- What was drafted and decided on a thread.
+SELECT r.message_id, r.n, r.kind, r.subject, r.markdown, r.content_sha256, r.author, r.created_at
+  FROM revision r JOIN message m ON m.id = r.message_id WHERE m.tenant_id = $1 AND m.thread_id = $2 ORDER BY r.created_at LIMIT 500;
+
+-- thread_decisions --
+SELECT d.message_id, d.action, d.revision, d.principal, d.note, d.at
+  FROM decision d JOIN message m ON m.id = d.message_id WHERE m.tenant_id = $1 AND m.thread_id = $2 ORDER BY d.at LIMIT 500;
+
+-- pending_ids --
+-- One page of what waits for a person, newest first.
+SELECT m.id FROM message m
+ WHERE m.tenant_id = $1 AND m.state IN ('held', 'quarantined') AND m.mailbox_id <> 'mbx_system'
+   AND (m.state = 'held' OR ($7::boolean AND 'gated_all' = ANY (m.quarantined_for)))
+   AND ($2::text[] IS NULL OR m.mailbox_id = ANY($2::text[]))
+   AND ($3::text IS NULL OR m.id < $3::text COLLATE "C")
+   AND ($4::text IS NULL OR $4 = ANY (m.reasons))
+   AND ($5::text IS NULL OR m.category = $5)
+ ORDER BY m.id DESC LIMIT $6 OFFSET $8;
+
+-- pending_count --
+SELECT count(*) FROM message m
+ WHERE m.tenant_id = $1 AND m.state IN ('held', 'quarantined') AND m.mailbox_id <> 'mbx_system'
+   AND (m.state = 'held' OR ($3::boolean AND 'gated_all' = ANY (m.quarantined_for)))
+   AND ($2::text[] IS NULL OR m.mailbox_id = ANY($2::text[]));
+
+-- saw --
+-- A reviewer looked at these mailboxes now. Written before the look, so that what comes later is younger.
+INSERT INTO seen (tenant_id, mailbox_id, principal_id, seen_at)
+SELECT $1, b.id, $3, now() FROM mailbox b
+ WHERE b.tenant_id = $1 AND b.deleted_at IS NULL AND ($2::text[] IS NULL OR b.id = ANY($2::text[]))
+    ON CONFLICT (mailbox_id, principal_id) DO UPDATE SET seen_at = excluded.seen_at;
+
+-- seen_at --
+-- The later of this person's last look and the first time their receiver took the webhook of what waits now.
+SELECT greatest(
+       (SELECT s.seen_at FROM seen s WHERE s.tenant_id = $1 AND s.mailbox_id = $2 AND s.principal_id = $3),
+       (SELECT min(w.delivered_at) FROM webhook_delivery w WHERE w.tenant_id = $1 AND w.message_id = $4
+           AND w.state = 'delivered' AND w.event_type IN ('email.held', 'email.quarantined')
+           AND w.created_at >= $5::timestamptz));
+
+-- answering --
+-- Our drafts that answer one inbound mail.
+SELECT m.id, m.state, m.author, m.author_kind, m.decided_by, m.version, m.rounds FROM message m
+ WHERE m.tenant_id = $1 AND m.answers = $2 AND m.direction = 'outbound' ORDER BY m.id;
+
+-- newest_revision --
+SELECT max(n) FROM revision WHERE tenant_id = $1 AND message_id = $2;
+
+-- state --
+SELECT m.state, m.version, m.rfc_message_id FROM message m WHERE m.tenant_id = $1 AND m.id = $2;
+
+-- suppressed --
+-- Which of these addresses may not be written to by this mailbox.
+SELECT DISTINCT address FROM suppression
+ WHERE tenant_id = $1 AND address = ANY($3::text[]) AND (mailbox_id IS NULL OR mailbox_id = $2);
+
+-- suppressions --
+SELECT * FROM suppression WHERE tenant_id = $1 AND ($2::text IS NULL OR id < $2::text COLLATE "C")
+ ORDER BY id DESC LIMIT $3 OFFSET $4;
+
+-- suppressions_of --
+SELECT * FROM suppression WHERE tenant_id = $1 AND address = $2;
+
+-- pauses --
+SELECT * FROM pause WHERE tenant_id = $1 AND lifted_at IS NULL ORDER BY id DESC;
+
+-- pause --
+SELECT * FROM pause WHERE tenant_id = $1 AND id = $2;
+
+-- why --
+-- The audit records of one mail, in order.
+SELECT record FROM audit_record WHERE tenant_id = $1 AND subject_id = $2 ORDER BY seq;
+
+-- principals --
+SELECT id, name, kind FROM principal WHERE tenant_id = $1;
+
+-- endpoints --
+SELECT e.*, b.address AS mailbox_address FROM endpoint e LEFT JOIN mailbox b ON b.id = e.mailbox_id
+ WHERE e.tenant_id = $1 AND e.deleted_at IS NULL AND ($2::text IS NULL OR e.id = $2)
+   AND ($3::text[] IS NULL OR e.mailbox_id = ANY($3::text[])) ORDER BY e.id DESC;
+
+-- add_endpoint --
+INSERT INTO endpoint (id, tenant_id, mailbox_id, url, events, source, signature_format, payload, secret_sealed, secret_hint)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10);
+
+-- update_endpoint --
+UPDATE endpoint SET url = coalesce($3::text, url), events = coalesce($4::text[], events),
+       is_active = coalesce($5::boolean, is_active),
+       disabled_reason = CASE WHEN $5::boolean THEN NULL ELSE disabled_reason END,
+       failing_since = CASE WHEN $5::boolean THEN NULL ELSE failing_since END
+ WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL;
+
+-- end_endpoint --
+UPDATE endpoint SET deleted_at = now(), is_active = false WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL RETURNING id;
+
+-- end_mailbox_endpoint --
+UPDATE endpoint SET deleted_at = now(), is_active = false
+ WHERE tenant_id = $1 AND mailbox_id = $2 AND source = $3 AND deleted_at IS NULL;
+
+-- webhook_deliveries --
+SELECT w.id, w.endpoint_id, w.event_id, w.event_type, w.alias, w.message_id, w.state, w.attempts, w.response_status,
+       w.error, w.latency_ms, w.created_at, w.last_attempt_at, w.due_at, w.delivered_at, e.url
+  FROM webhook_delivery w JOIN endpoint e ON e.id = w.endpoint_id
+ WHERE w.tenant_id = $1 AND ($2::text IS NULL OR w.endpoint_id = $2) AND ($3::text IS NULL OR w.state = $3)
+   AND ($4::text IS NULL OR w.event_type = $4 OR w.alias = $4) AND ($5::text IS NULL OR w.message_id = $5)
+ ORDER BY w.created_at DESC, w.id DESC LIMIT $6 OFFSET $7;
+
+-- keys --
+SELECT k.*, p.name AS principal_name, p.kind FROM api_key k JOIN principal p ON p.id = k.principal_id
+ WHERE k.tenant_id = $1 ORDER BY k.id DESC;
+
+-- principal --
+SELECT id, kind, name FROM principal WHERE tenant_id = $1 AND (id = $2 OR name = $2) LIMIT 1;
+
+-- add_principal --
+INSERT INTO principal (id, tenant_id, kind, name) VALUES ($1, $2, $3, $4);
+
+-- add_key --
+INSERT INTO api_key (id, tenant_id, principal_id, name, prefix, key_sha256, scopes, mailbox_ids)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
+
+-- revoke_key --
+UPDATE api_key SET revoked_at = coalesce(revoked_at, now()) WHERE tenant_id = $1 AND id = $2 RETURNING id;
+
+-- claim_request --
+-- The first of equal requests gets the row; `mine` tells who it was.
+INSERT INTO idempotency AS i (tenant_id, principal_id, key, request_sha256, message_id) VALUES ($1, $2, $3, $4, $5)
+    ON CONFLICT (tenant_id, principal_id, key) DO UPDATE
+       SET request_sha256 = excluded.request_sha256, message_id = excluded.message_id, status = NULL, reply = NULL,
+           created_at = now()
+     WHERE i.created_at < now() - make_interval(secs => $6)
+RETURNING i.key;
+
+-- request --
+SELECT i.request_sha256, i.message_id, i.status, i.reply, i.created_at, now() - i.created_at > interval '30 seconds' AS is_old,
+       EXISTS (SELECT 1 FROM message m WHERE m.id = i.message_id) AS is_stored
+  FROM idempotency i WHERE i.tenant_id = $1 AND i.principal_id = $2 AND i.key = $3;
+
+-- finish_request --
+UPDATE idempotency SET status = $4, reply = $5, message_id = coalesce($6::text, message_id)
+ WHERE tenant_id = $1 AND principal_id = $2 AND key = $3;
+
+-- drop_request --
+DELETE FROM idempotency WHERE tenant_id = $1 AND principal_id = $2 AND key = $3 AND status IS NULL;
+
+-- forget_requests --
+DELETE FROM idempotency WHERE created_at < now() - make_interval(hours => $1);
+
+-- left --
+-- What is left to do, by stage. The stages of open mail come from the index of open states.
+SELECT (SELECT count(*) FROM message m JOIN mailbox b ON b.id = m.mailbox_id JOIN thread t ON t.id = m.thread_id
+         WHERE m.direction = 'inbound' AND m.state = 'received' AND b.drafting AND b.mode <> 'read_only'
+           AND m.tenant_id = $1 AND m.automatic = '{}' AND t.head = m.id AND m.id > $2
+           AND NOT EXISTS (SELECT 1 FROM message o WHERE o.answers = m.id)) AS received,
+       (SELECT coalesce(jsonb_object_agg(s.stage, s.n), '{}') FROM (
+           SELECT CASE WHEN m.state = 'revising' AND m.author_kind <> 'drafter' THEN 'revising_by_agent'
+                       WHEN m.state = 'released' AND m.send_at > now() THEN 'scheduled' ELSE m.state END AS stage, count(*) AS n
+             FROM message m
+            WHERE m.tenant_id = $1
+              AND m.state IN ('drafting', 'drafted', 'held', 'revising', 'released', 'sending', 'deferred', 'uncertain', 'quarantined')
+            GROUP BY 1) s) AS stages,
+       (SELECT count(*) FROM outbox WHERE tenant_id = $1) AS outbox,
+       (SELECT count(*) FROM webhook_delivery WHERE tenant_id = $1 AND state = 'pending') AS webhook_pending;
+
+-- mailbox_of_token --
+-- The mailbox that an unsubscribe link speaks of; a link outlives its mailbox.
+SELECT id, tenant_id FROM mailbox WHERE id = $1;
+
+-- drop_expired --
+DELETE FROM idempotency WHERE tenant_id = $1 AND principal_id = $2 AND key = $3 AND created_at < now() - make_interval(secs => $4);

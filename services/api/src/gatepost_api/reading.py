@@ -1,0 +1,201 @@
+"""Looking at mail: lists, one mail, threads, attachments, tags, and why a mail stands where it does."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import urllib.parse
+from typing import Any
+
+from gatepost_api.aliases import PAGE, named
+from gatepost_api.errors import Refusal, invalid
+from gatepost_api.gatherings import history_of, thread_view
+from gatepost_api.moments import after, cursor_for, iso
+from gatepost_api.office import Call, Office, Reply
+from gatepost_api.status import DIRECTIONS, WORDS, Filter, filter_of
+from gatepost_api.views import Row, email_view
+from gatepost_mail.parse import attachment_bytes
+
+THREAD_MOST = 500
+_MESSAGE_ID = re.compile(r"^msg_[0-9A-Z]{26}$")
+
+
+async def check_inbox(office: Office, call: Call) -> Reply:
+    """One page of mails, newest first."""
+    return await _list(office, call, None)
+
+
+async def list_spam(office: Office, call: Call) -> Reply:
+    """The same over all mailboxes; bare, it is the spam bucket."""
+    bucket = None if call.fields.all("status") or call.fields.all("direction") else WORDS["spam_quarantined"]
+    return await _list(office, call, bucket)
+
+
+async def _list(office: Office, call: Call, chosen: Filter | None) -> Reply:
+    fields = call.fields
+    direction = fields.text("direction")
+    status = fields.text("status")
+    if direction and direction.lower() not in DIRECTIONS:
+        status, direction = direction, None
+    wanted = chosen or filter_of(status)
+    mailboxes = await office.scope(call)
+    limit = fields.number("limit", 20, 1, 100)
+    thread = fields.text("thread_id", most=200)
+    thread_id = None if thread is None else (await _thread(office, call, thread))["id"]
+    metadata = fields.named("metadata.") or fields.mapping("metadata")
+    person = call.caller.is_person
+    rows = await office.store.fetch(
+        "list_ids", call.caller.tenant_id, mailboxes, after(fields.text("cursor")), fields.text("since_id"),
+        None if wanted.states is None else list(wanted.states), wanted.read, wanted.gated, wanted.scheduled,
+        wanted.decided, direction.lower() if direction else None, fields.text("sender"), fields.text("subject_contains"),
+        fields.text("q"), fields.moment("date_after"), fields.moment("date_before"), fields.flag("has_attachments"),
+        fields.text("tag"), metadata or None, thread_id, person, person or wanted.aside, wanted.archived,
+        limit, 0 if fields.all("cursor") else fields.number("offset", 0, 0, 1_000_000),
+    )  # fmt: skip
+    ids = [row["id"] for row in rows]
+    mails = await office.mails(call, ids)
+    eyes = office.eyes(call)
+    emails = [email_view(mails[i], eyes, detail=False) for i in ids if i in mails]
+    page = {"emails": emails, "messages": emails, "count": len(emails), "cursor": cursor_for(ids, limit, ids[-1] if ids else None)}
+    return Reply(named(page, PAGE))
+
+
+async def read_email(office: Office, call: Call) -> Reply:
+    """One mail with its text. An agent's key marks it read; a person's, HEAD and `mark_read=false` do not."""
+    message_id = call.fields.must("message_id")
+    caller = call.caller
+    mail = await office.mail(call, message_id)
+    if caller.is_reviewer and not call.is_head:
+        await office.store.execute("saw", caller.tenant_id, [mail["mailbox_id"]], caller.principal_id)
+        mail = await office.mail(call, message_id)
+    marks = not caller.is_person and not call.is_head and call.fields.flag("mark_read") is not False
+    if marks and mail["direction"] == "inbound" and mail["state"] == "received" and mail["read_at"] is None:
+        await office.store.execute("mark_read", caller.tenant_id, message_id)
+    view = email_view(mail, office.eyes(call))
+    view["attempts"] = await _attempts(office, call, message_id) if mail["release"] else []
+    return Reply(view)
+
+
+async def _attempts(office: Office, call: Call, message_id: str) -> list[dict[str, Any]]:
+    rows = await office.store.fetch("attempts", call.caller.tenant_id, [message_id])
+    return [
+        {"delivery_id": a["delivery_id"], "recipient": a["recipient"], "n": a["n"], "at": iso(a["at"]), "stage": a["stage"],
+         "code": a["code"], "enhanced": a["enhanced"], "reply": a["reply"], "outcome": a["outcome"], "unknown": a["unknown"]}
+        for a in rows
+    ]  # fmt: skip
+
+
+async def download_attachment(office: Office, call: Call) -> Reply:
+    """The bytes of one attachment, by id or name; of two equal names the first."""
+    mail = await office.mail(call, call.fields.must("message_id"))
+    wanted = call.fields.must("attachment")
+    known = email_view(mail, office.eyes(call))["attachments"]
+    found = next((a for a in known if a["id"] == wanted), None) or next((a for a in known if a["name"] == wanted), None)
+    if found is None:
+        raise Refusal("not_found", "This mail has no such attachment.")
+    tenant, box = mail["tenant_id"], mail["mailbox_id"]
+    if mail["direction"] == "inbound":
+        raw = await office.store.fetchval("raw", tenant, box, mail["raw_sha256"])
+        content = None if raw is None else await asyncio.to_thread(attachment_bytes, bytes(raw), int(found["id"]))
+    else:
+        blob = await office.store.fetchval("blob", tenant, box, found["sha256"])
+        content = None if blob is None else bytes(blob)
+    if content is None:
+        raise Refusal("not_found", "The attachment is no longer stored.")
+    quoted = urllib.parse.quote(found["name"], safe="")
+    return Reply(
+        content, headers={"Content-Disposition": f"attachment; filename*=UTF-8''{quoted}", "X-Content-Type-Options": "nosniff"},
+        content_type="application/octet-stream",
+    )  # fmt: skip
+
+
+async def get_thread(office: Office, call: Call) -> Reply:
+    """A whole conversation."""
+    thread = await _thread(office, call, call.fields.must("thread_id", most=200))
+    box = await office.mailbox(call)
+    if box is not None and box["id"] != thread["mailbox_id"]:
+        raise Refusal("not_found", "There is no such thread in this mailbox.")
+    tenant = call.caller.tenant_id
+    rows = await office.store.fetch("thread_ids", tenant, thread["id"], call.caller.is_person, THREAD_MOST)
+    mails = await office.mails(call, [row["id"] for row in rows])
+    eyes = office.eyes(call)
+    view = thread_view(thread, [mails[key] for key in sorted(mails)], eyes)
+    if "history" in eyes.include:
+        revisions = await office.store.fetch("thread_history", tenant, thread["id"])
+        decisions = await office.store.fetch("thread_decisions", tenant, thread["id"])
+        view["history"] = history_of(revisions, decisions)
+    return Reply(view)
+
+
+async def _thread(office: Office, call: Call, name: str) -> Row:
+    row = await office.store.fetchrow("thread", call.caller.tenant_id, name)
+    if row is None or not call.caller.sees(row["mailbox_id"]):
+        raise Refusal("not_found", "There is no such thread.")
+    found: Row = row
+    return found
+
+
+# -- tags ----------------------------------------------------------------------------------------------------------
+
+
+async def get_tags(office: Office, call: Call) -> Reply:
+    """The tags of a mail."""
+    mail = await office.mail(call, call.fields.must("message_id"))
+    return Reply(_tags(mail["id"], mail["tags"]))
+
+
+async def set_tags(office: Office, call: Call) -> Reply:
+    """Add tags; `mode=replace` replaces all of them."""
+    mail = await office.mail(call, call.fields.must("message_id"))
+    if call.fields.raw("tags") is None:
+        raise invalid("tags", "is missing")
+    replace = call.fields.text("mode") == "replace"
+    tags = await office.store.fetchval("set_tags", call.caller.tenant_id, mail["id"], call.fields.tags(), replace)
+    return Reply(_tags(mail["id"], tags))
+
+
+async def tag_email(office: Office, call: Call) -> Reply:
+    """The older spelling: `action` set, get or delete; without it, set."""
+    match call.fields.text("action") or "set":
+        case "get":
+            return await get_tags(office, call)
+        case "delete":
+            return await delete_tag(office, call)
+        case _:
+            return await set_tags(office, call)
+
+
+async def delete_tag(office: Office, call: Call) -> Reply:
+    """Take one tag off."""
+    mail = await office.mail(call, call.fields.must("message_id"))
+    key = call.fields.must("key")
+    tags = await office.store.fetchval("delete_tag", call.caller.tenant_id, mail["id"], key)
+    return Reply({**_tags(mail["id"], tags), "deleted": True, "status": "deleted"})
+
+
+def _tags(message_id: str, tags: dict[str, str] | None) -> dict[str, Any]:
+    held = dict(tags or {})
+    listed = [key if value == "true" else f"{key}={value}" for key, value in held.items()]
+    return {"id": message_id, "email_id": message_id, "message_id": message_id, "tags": held, "tag_list": listed}
+
+
+# -- why -----------------------------------------------------------------------------------------------------------
+
+
+async def why(office: Office, call: Call) -> Reply:
+    """The audit records of a mail as a chain: what moved it, who, on which grounds."""
+    mail = await office.mail(call, call.fields.must("message_id"))
+    rows = await office.store.fetch("why", call.caller.tenant_id, mail["id"])
+    chain = [_link(json.loads(row["record"])) for row in rows]
+    return Reply({"id": mail["id"], "message_id": mail["id"], "thread_id": mail["external_id"] or mail["thread_id"], "chain": chain})
+
+
+def _link(record: dict[str, Any]) -> dict[str, Any]:
+    kept = ("seq", "at", "row", "event", "from", "to", "role", "principal", "actor", "door", "mode", "content", "delivery", "emits", "data")
+    return {name: record.get(name) for name in kept}
+
+
+def is_message_id(word: str) -> bool:
+    """Does it look like an id of a mail?"""
+    return bool(_MESSAGE_ID.match(word))
