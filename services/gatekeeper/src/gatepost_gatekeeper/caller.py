@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 
 from gatepost_contracts.commands import Command
 from gatepost_gatekeeper.case import Reader
-from gatepost_oversight.credential import roles_of
-from gatepost_oversight.move import Role
+from gatepost_oversight.credential import Role, roles_of
 from gatepost_store import Actor
 
 SYSTEM_MAILBOX = "mbx_system"

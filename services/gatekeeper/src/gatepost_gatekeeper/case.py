@@ -43,6 +43,7 @@ class Case:
     owners: frozenset[str] = frozenset()    # whose content from other threads the draft carries
     sent_in_hour: int = 0
     answered_in_hour: int = 0
+    is_duplicate: bool = False
     content: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -75,7 +76,7 @@ async def gather(store: Reader, message_id: str, revision: int | None = None, *,
     since = first_id_at(datetime.now(UTC) - timedelta(hours=1))
     around = await store.fetchrow(
         "surroundings", tenant, message["mailbox_id"], recipients, message["author"] or "", category, since,
-        hourly_limit, thread_id, message_id,
+        hourly_limit, thread_id, message_id, message["answers"] or "",
     )  # fmt: skip
     is_reply = original is not None or any(m["direction"] == "inbound" for m in thread)
     return Case(
@@ -88,6 +89,7 @@ async def gather(store: Reader, message_id: str, revision: int | None = None, *,
         owners=await _owners(store, message, draft, content),
         sent_in_hour=around["sent_in_hour"],
         answered_in_hour=around["answered_in_hour"],
+        is_duplicate=around["is_duplicate"],
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from gatepost_contracts.commands import Decide
-from gatepost_oversight.move import Role
+from gatepost_oversight.credential import Role
 
 APPROVALS = frozenset({"T03", "T11", "T12", "T13", "T15a", "T15b"})
 RELEASING = frozenset({"T08", "T11", "T13", "T15a"})

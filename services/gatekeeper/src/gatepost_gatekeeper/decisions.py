@@ -24,7 +24,6 @@ from gatepost_gatekeeper.facts import effective_mode
 from gatepost_gatekeeper.grants import Grants
 from gatepost_gatekeeper.rerender import renders_alike
 from gatepost_gatekeeper.steps import Moved, Stayed, Steps
-from gatepost_oversight.grant import Decision
 
 log = structlog.get_logger()
 TRIES = 3
@@ -72,7 +71,7 @@ class Decisions:
             if isinstance(step, Moved):
                 return self._done(case, step)
             if step.failed:
-                failed = tuple("NOT_CLAIMED" if name == "STATE" else name for name in step.failed)
+                failed = tuple("OFF_WIRE" if name == "STATE" else name for name in step.failed)
                 reply = refused(failed, case.message)
                 if "STATE" in step.failed:
                     error = f"It cannot be withdrawn: it is {case.message['state']}."
@@ -117,7 +116,7 @@ class Decisions:
             )  # fmt: skip
         has_note = bool(command.note.strip())
         return await self._steps.of(
-            by, row, message["id"], delivery_id=delivery["id"], data=data, now=now, note_given=has_note,
+            by, row, message["id"], delivery_id=delivery["id"], data=data, now=now, has_note=has_note,
             reason="resolved", command_id=command.command_id if is_first else None,
             **(self._spoken(command, row, message["revision"], message["content"]) if is_first else {}),
         )  # fmt: skip
@@ -148,8 +147,8 @@ class Decisions:
         note = (command.note or "").strip()
         mode = str(effective_mode(case)) if message["direction"] == "outbound" else message["mode"]
         arguments: dict[str, Any] = {
-            "now": now, "eff_mode": mode, "seen_hash": command.seen_sha256, "seen_head": command.seen_head,
-            "actor_key": caller.key_id, "note_given": bool(note), "final": command.final,
+            "now": now, "seen_hash": command.seen_sha256, "seen_head": command.seen_head,
+            "has_note": bool(note), "final": command.final,
         }  # fmt: skip
         revision, content = message["revision"], message["content"]
         if row in {"T15a", "T15b"} and draft is not None:
@@ -186,13 +185,10 @@ class Decisions:
         if draft is None:
             return {}
         ended = frozenset(await self._store.fetchval("ended_recipients", message["id"]) or ())
-        content = draft["content_sha256"]
-        decisions = [Decision(principal=caller.principal_id, key=caller.key_id, content_sha256=content)]
-        if row == "T13":
-            decisions.insert(0, Decision(principal=message["ok1"], key=message["ok1_key"], content_sha256=content))
-        release = self._grants.release(message, draft, mode=mode, now=now, decisions=decisions, ended=ended)
+        deciders = [message["ok1"], caller.principal_id] if row == "T13" else [caller.principal_id]
+        release = self._grants.release(message, draft, mode=mode, now=now, decided_by=deciders, ended=ended)
         return {
-            "grant": release.grant, "due_at": release.due_at, "expires_at": release.expires_at,
+            "grant_token": release.grant, "due_at": release.due_at, "expires_at": release.expires_at,
             "data": said.released(draft, release, decided_by=caller.principal_id, edited=row == "T15a"),
         }  # fmt: skip
 

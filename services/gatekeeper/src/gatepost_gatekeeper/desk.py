@@ -39,6 +39,13 @@ class Judged:
     mode: str
     judgement: Judgement
 
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """The names of the rules that speak against it, the deciding one first."""
+        if self.judgement.verdict is Verdict.RELEASE:
+            return ()
+        return tuple(rule.name for rule in self.judgement.reasons)
+
 
 class Desk:
     """Judges drafts; the handlers of the gatekeeper's events."""
@@ -84,7 +91,7 @@ class Desk:
         if judged.judgement.verdict is Verdict.REFUSE and isinstance(await self._refuse(judged), Moved):
             return
         if state in {"released", "deferred"}:
-            reasons = judged.judgement.reasons or ("tightened",)
+            reasons = judged.reasons or ("tightened",)
             if isinstance(await self._hold("T16", judged, reasons), Moved):
                 return
             for delivery in await self._store.fetch("suppressed_deliveries", message_id):
@@ -125,12 +132,12 @@ class Desk:
         judged, message = self._judged(case), case.message
         if draft["kind"] == "failed":
             return isinstance(await self._hold("T07", judged, ("draft_failed",)), Moved)
-        step = await self._steps.author(
-            draft["author"], "T06", message["id"], version=message["version"], eff_mode=judged.mode,
+        step = await self._steps.system(
+            "T06", message["id"], version=message["version"],
             revision=draft["n"], mode_grant_id=_rule_id(case),
         )  # fmt: skip
         if isinstance(step, Stayed):
-            waits = bool(step.failed and {"NOT_READ_ONLY", "ASK", "OWN", "OWN_DRAFT"} & set(step.failed))
+            waits = bool(step.failed and {"NOT_READ_ONLY", "NOT_LOOSER", "BY_AUTHOR"} & set(step.failed))
             if waits:
                 log.info("a draft cannot be taken up", message_id=message["id"], failed=step.failed)
             return waits
@@ -144,13 +151,13 @@ class Desk:
             if message["state"] == "held":
                 return True
             return isinstance(await self._hold("T07", judged, ("draft_failed",)), Moved)
-        reasons = judged.judgement.reasons or ("revised",)
-        step = await self._hold("T19", judged, reasons, by=draft["author"], revision=draft["n"])
-        return isinstance(step, Moved) or bool(step.failed and {"OWN", "OWN_DRAFT", "NOT_FROZEN"} & set(step.failed))
+        reasons = judged.reasons or ("revised",)
+        step = await self._hold("T19", judged, reasons, revision=draft["n"])
+        return isinstance(step, Moved) or bool(step.failed and {"BY_AUTHOR", "NEVER_TRIED"} & set(step.failed))
 
     async def _verdict(self, case: Case, version: int) -> bool:
         judged = self._judged(case)
-        reasons = judged.judgement.reasons
+        reasons = judged.reasons
         match judged.judgement.verdict:
             case Verdict.REFUSE:
                 return isinstance(await self._refuse(judged, version), Moved)
@@ -174,15 +181,13 @@ class Desk:
         now = datetime.now(UTC)
         release = self._grants.release(message, draft, mode=judged.mode, now=now)
         return await self._steps.system(
-            "T08", message["id"], version=version, eff_mode=judged.mode, data=said.released(draft, release),
-            verdict="release", grant=release.grant, due_at=release.due_at, expires_at=release.expires_at, now=now,
+            "T08", message["id"], version=version, data=said.released(draft, release),
+            grant_token=release.grant, due_at=release.due_at, expires_at=release.expires_at, now=now,
         )  # fmt: skip
 
     async def _hold(
-        self, row: str, judged: Judged, reasons: Sequence[str], *, version: int | None = None, by: str | None = None,
-        **more: Any,
-    ) -> Moved | Stayed:  # fmt: skip
-        """`by`: on behalf of this author, else as ourselves."""
+        self, row: str, judged: Judged, reasons: Sequence[str], *, version: int | None = None, **more: Any
+    ) -> Moved | Stayed:
         message, draft = judged.case.message, judged.case.draft
         now = datetime.now(UTC)
         expires_at = now + timedelta(seconds=message["expires_after_s"])
@@ -193,19 +198,15 @@ class Desk:
             revision, content, reasons, expires_at=expires_at, mode=judged.mode, release=message["release"]
         )
         arguments: dict[str, Any] = {
-            "version": version or message["version"], "eff_mode": judged.mode, "data": data, "reasons": list(reasons),
+            "version": version or message["version"], "data": data, "reasons": list(reasons),
             "expires_at": expires_at, "now": now, "mode_grant_id": _rule_id(judged.case), **more,
         }  # fmt: skip
-        if row == "T09":
-            arguments["verdict"] = "hold"
-        if by is not None:
-            return await self._steps.author(by, row, message["id"], **arguments)
         return await self._steps.system(row, message["id"], **arguments)
 
     async def _refuse(self, judged: Judged, version: int | None = None) -> Moved | Stayed:
-        message, reasons = judged.case.message, list(judged.judgement.reasons)
+        message, reasons = judged.case.message, list(judged.reasons)
         return await self._steps.system(
-            "T10", message["id"], version=version, eff_mode=judged.mode, data={"reasons": reasons}, verdict="refuse",
+            "T10", message["id"], version=version, data={"reasons": reasons},
             reason=reasons[0], reasons=reasons,
         )  # fmt: skip
 

@@ -30,8 +30,7 @@ def facts_of(case: Case, limits: Limits, *, renders_alike: bool) -> Facts:
         mode=effective_mode(case),
         suppressed=bool(case.suppressed),
         blocked=bool(message["policy_block"] or message["mailbox_block"]),
-        read_only=Mode.READ_ONLY in {message["mode"], message["ceiling"]},
-        relaying_loop=_answers_ourselves(case),
+        loop=_answers_ourselves(case),
         draft_failed=draft is None or draft["kind"] == "failed",
         placeholder=_has_placeholder(case),
         render_mismatch=not renders_alike,
@@ -39,10 +38,11 @@ def facts_of(case: Case, limits: Limits, *, renders_alike: bool) -> Facts:
         foreign_content=bool(case.owners - {address.lower() for address in case.recipients}),
         new_link=bool(new_links(case, limits)),
         new_recipient=bool(new_recipients(case)),
-        injection=_is_injection_suspected(case),
+        suspected_injection=_is_injection_suspected(case),
         loop_risk=_answers_a_machine(case) or case.answered_in_hour >= limits.per_thread,
         rate_limited=0 < limits.hourly <= case.sent_in_hour,
         paused=bool(case.stops) and not is_system,
+        possible_duplicate=case.is_duplicate,
         system_template=is_system and bool(message["system_template"]),
         first_contact=not case.is_reply and bool(case.strangers),
     )
@@ -53,6 +53,8 @@ def effective_mode(case: Case) -> Mode:
     message = case.message
     rule = granted_rule(case)
     asked = case.draft["ask"] if case.draft is not None else None
+    if Mode.READ_ONLY in {message["mode"], message["ceiling"]}:
+        return Mode.READ_ONLY               # whatever was granted
     asks = [Mode(ask) for ask in (asked, message["ask"]) if ask]
     return effective(
         Mode(message["mode"]), ceiling=Mode(message["ceiling"]), ask=strictest(*asks) if asks else None,

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gatepost_gatekeeper.choose import due_at
 from gatepost_oversight.digest import policy_digest
-from gatepost_oversight.grant import Decision, Grant, sign_grant
+from gatepost_oversight.grant import Grant, recipients_digest, sign_grant
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Grants:
 
     def release(
         self, message: Mapping[str, Any], draft: Mapping[str, Any], *, mode: str, now: datetime,
-        decisions: Sequence[Decision] = (), ended: frozenset[str] = frozenset(),
+        decided_by: Sequence[str] = (), ended: frozenset[str] = frozenset(),
     ) -> Release:  # fmt: skip
         """The next release of this mail with this content; `ended` are recipients that need no delivery any more.
 
@@ -44,10 +44,9 @@ class Grants:
         due = due_at(now, message["send_at"], mode, message["undo_window_s"])
         recipients = list(draft["recipients"])
         grant = Grant(
-            tenant_id=message["tenant_id"], mailbox_id=message["mailbox_id"], message_id=message["id"],
-            revision=draft["n"], release=number, content_sha256=draft["content_sha256"], recipients=tuple(recipients),
-            policy=policy_digest(), mode=mode, decisions=tuple(decisions), issued_at=now, not_before=due,
-            expires_at=due + self._queue_life,
+            message_id=message["id"], mailbox_id=message["mailbox_id"], revision=draft["n"], release=number,
+            content_sha256=draft["content_sha256"], recipients_sha256=recipients_digest(recipients),
+            policy=policy_digest(), decided_by=tuple(decided_by), expires_at=due + self._queue_life,
         )  # fmt: skip
         left = [recipient for recipient in recipients if recipient not in ended]
         ids = tuple(f"{message['id']}.{number}.{n}" for n, _ in enumerate(left, start=1))

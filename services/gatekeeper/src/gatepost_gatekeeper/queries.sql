@@ -65,7 +65,10 @@ SELECT ARRAY(SELECT address FROM suppression
                                LIMIT $7) recent) AS sent_in_hour,
        (SELECT count(*) FROM message
          WHERE thread_id = $8 AND direction = 'outbound' AND id <> $9
-           AND released_at > now() - interval '1 hour') AS answered_in_hour;
+           AND released_at > now() - interval '1 hour') AS answered_in_hour,
+       EXISTS (SELECT 1 FROM message
+                WHERE answers = $10 AND author = $4 AND id <> $9
+                  AND state IN ('released', 'sending', 'deferred', 'uncertain', 'delivered')) AS is_duplicate;
 
 -- written_to --
 -- Which of these addresses this tenant has written to before.

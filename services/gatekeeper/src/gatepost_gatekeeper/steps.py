@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from gatepost_oversight.move import Role
+from gatepost_oversight.credential import Role
 from gatepost_store import Actor, Moved, Stayed, Store
 
 SERVICE = "gatekeeper"
@@ -21,11 +21,6 @@ class Steps:
     async def system(self, row: str, message_id: str, **arguments: Any) -> Moved | Stayed:
         """A step of our own."""
         return await self.of(ITSELF, row, message_id, **arguments)
-
-    async def author(self, principal: str, row: str, message_id: str, **arguments: Any) -> Moved | Stayed:
-        """Taking up what its author wrote: a step of the author, carried out here."""
-        by = Actor(role=Role.AGENT, principal=principal, actor=SERVICE, door="timer")
-        return await self.of(by, row, message_id, **arguments)
 
     async def of(self, by: Actor, row: str, message_id: str, **arguments: Any) -> Moved | Stayed:
         """A step on somebody's behalf."""

@@ -14,8 +14,8 @@ from gatepost_gatekeeper.answers import forbidden, not_found, refused
 from gatepost_gatekeeper.caller import SYSTEM_MAILBOX, Caller, caller_of
 from gatepost_gatekeeper.decisions import unknown_caller
 from gatepost_gatekeeper.steps import Moved, Steps
-from gatepost_oversight.mode import level
-from gatepost_oversight.move import Role
+from gatepost_oversight.credential import Role
+from gatepost_oversight.mode import LEVELS
 
 TRIES = 3
 ANYONE = (Role.OPERATOR, Role.REVIEWER, Role.AGENT)
@@ -42,7 +42,7 @@ class World:
         reply = await self._step(
             command, caller, row, mailbox["id"], data, mode=command.mode, ceiling=command.ceiling
         )
-        is_loosening = level(command.mode) > level(mailbox["mode"]) or command.ceiling is not None
+        is_loosening = LEVELS[command.mode] > LEVELS[mailbox["mode"]] or command.ceiling is not None
         if not reply.ok and row == "W2" and is_loosening:
             return reply.model_copy(update={"code": "operator_redeems"})
         return reply
@@ -129,8 +129,10 @@ class World:
 
 def role_of_row(caller: Caller, row: str) -> Role:
     """The strongest role the caller has among those that may."""
-    among = (Role.OPERATOR,) if row in {"W1", "W5", "W7"} else ANYONE
-    if row == "W2":
+    among: tuple[Role, ...] = ANYONE
+    if row in {"W1", "W5", "W7"}:
+        among = (Role.OPERATOR,)
+    elif row == "W2":
         among = (Role.REVIEWER, Role.AGENT)
     fitting = [role for role in among if role in caller.roles]
     return fitting[0] if fitting else next(role for role in ANYONE if role in caller.roles)
