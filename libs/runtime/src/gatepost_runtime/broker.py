@@ -70,7 +70,7 @@ class Broker(NatsBroker):
         check_rows(self.service, rows)
         for row in rows:
             self.rules.rows[row.durable(self.service)] = row
-            subscribe(self, self.service, row, actor, self.rules.gate)
+            subscribe(self, self.service, row, actor, self.rules)
 
     @property
     def pulled(self) -> list[Pulled]:

@@ -45,6 +45,7 @@ class Gate:
         self._open = asyncio.Event()
         self._open.set()
         self._probe: asyncio.Task[None] | None = None
+        self.is_stopping = False
 
     @property
     def is_open(self) -> bool:
@@ -64,6 +65,7 @@ class Gate:
 
     def stop(self) -> None:
         """Stop looking, so that the process can end."""
+        self.is_stopping = True
         if self._probe is not None:
             self._probe.cancel()
         self._open.set()
@@ -128,6 +130,10 @@ class Rules:
         self.beat_s: dict[str, float] = {}                 # by durable, from what the server has
         self.publish_dead: Bury | None = None
 
+    def beat(self, row: On) -> float:
+        """Seconds between two heartbeats of this row."""
+        return self.beat_s.get(row.durable(self.service), row.ack_wait_s / 3)
+
     def delay_s(self, attempt: int) -> float:
         """Twice as long each time, with a fifth of chance in it so that failures do not come back in step."""
         delay = min(self.max_retry_s, self.first_retry_s * 2.0 ** min(attempt - 1, 30))
@@ -147,12 +153,12 @@ class Rules:
             return await self._bury(raw, row, "Unreadable", _unreadable(reason))
         _decoded.set(event)
         began = time.perf_counter()
-        beat = Heartbeat(raw, self.beat_s.get(durable, row.ack_wait_s / 3))
+        beat = Heartbeat(raw, self.beat(row))
         with self.flows.follow(durable, raw.headers, event, event.event_id), self.metrics.running.labels(
             durable
         ).track_inprogress():
             try:
-                result = await call_next(msg)
+                result = await self._call(call_next, msg, durable)
             except HandlerException:
                 raise
             except Hopeless as reason:
@@ -165,14 +171,24 @@ class Rules:
         self.metrics.events.labels(durable, "done").inc()
         return result
 
+    async def _call(self, call_next: Callable[[Any], Awaitable[Any]], msg: Any, durable: str) -> Any:
+        """Call the handler; while the database is away keep the event, for an attempt costs nothing then."""
+        while True:
+            try:
+                return await call_next(msg)
+            except Exception as reason:
+                if not self.store_is_down(reason) or self.store_answers is None:
+                    raise
+                self.metrics.events.labels(durable, "store_down").inc()
+                if self.gate.is_stopping:
+                    raise NackMessage from reason
+                self.gate.close_until(self.store_answers)
+                await asyncio.sleep(self.delay_s(1))
+                await self.gate.wait()
+
     async def _failed(self, raw: Msg, row: On, attempt: int, reason: Exception) -> None:
         """Once more later, or never again."""
         durable = row.durable(self.service)
-        if self.store_is_down(reason):
-            if self.store_answers is not None:
-                self.gate.close_until(self.store_answers)
-            self.metrics.events.labels(durable, "store_down").inc()
-            raise NackMessage(delay=self.delay_s(min(attempt, 3))) from reason
         if attempt >= row.attempts:
             return await self._bury(raw, row, type(reason).__name__, str(reason))
         own_delay = reason.retry_after_s if isinstance(reason, Transient) else None

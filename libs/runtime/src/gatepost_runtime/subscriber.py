@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from faststream.nats import JStream, NatsBroker, PullSub
@@ -15,7 +17,7 @@ from nats.errors import ConnectionClosedError
 from nats.js.errors import APIError, ServiceUnavailableError
 
 from gatepost_runtime.logging import get_logger
-from gatepost_runtime.policy import Gate, decoded
+from gatepost_runtime.policy import Gate, Heartbeat, Rules, decoded
 from gatepost_runtime.rows import On
 from gatepost_runtime.streams import EVENTS, filters_of
 from gatepost_runtime.users import inbox
@@ -35,6 +37,7 @@ class Pulled(ConcurrentPullStreamSubscriber):
 
     durable: str
     gate: Gate
+    beat_s: Callable[[], float]
     busy: set[asyncio.Task[None]]
     loop_task: asyncio.Task[None] | None
     fetched_at: float | None
@@ -82,6 +85,12 @@ class Pulled(ConcurrentPullStreamSubscriber):
         return messages
 
     async def _begin(self, message: Msg) -> None:
+        if self.running and not self.gate.is_open:  # it came while the gate closed; keep it
+            beat = Heartbeat(message, self.beat_s())
+            try:
+                await self.gate.wait()
+            finally:
+                beat.stop()
         if self.running:
             await self.consume(message)
             return
@@ -120,7 +129,7 @@ class Pulled(ConcurrentPullStreamSubscriber):
         await super().stop()
 
 
-def subscribe(broker: NatsBroker, service: str, row: On, actor: object | None, gate: Gate) -> Pulled:
+def subscribe(broker: NatsBroker, service: str, row: On, actor: object | None, rules: Rules) -> Pulled:
     """Make the row a subscriber of the broker."""
     durable = row.durable(service)
     filters = filters_of(row.types)
@@ -139,7 +148,8 @@ def subscribe(broker: NatsBroker, service: str, row: On, actor: object | None, g
     made(row.bound(actor))
     made.__class__ = Pulled                         # the factory offers no other way in; a test pins that it fits
     sub = cast("Pulled", made)
-    sub.durable, sub.gate = durable, gate
+    sub.durable, sub.gate = durable, rules.gate
+    sub.beat_s = partial(rules.beat, row)
     sub.busy, sub.loop_task, sub.fetched_at, sub.is_missing = set(), None, None, False
     return sub
 
