@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import ipaddress
 import os
 import secrets
 import socket
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from gatepost_contracts.commands import DomainKey
 from gatepost_runtime import Service, Wired, serve
 from gatepost_runtime.settings import read
+from gatepost_sender.clock import DatabaseClock
 from gatepost_sender.counts import Counts
 from gatepost_sender.deliver import Courier
 from gatepost_sender.dkim_keys import DkimKeys
@@ -26,10 +28,7 @@ from gatepost_sender.settings import SenderSettings
 from gatepost_sender.signing import Signer
 from gatepost_sender.steps import Steps
 from gatepost_sender.watch import Watch
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
+from gatepost_store import StoreUnavailable
 
 
 def router_of(settings: SenderSettings, *, helo: str, is_dev: bool) -> Router:
@@ -60,7 +59,8 @@ async def wire(service: Service) -> Wired:
     settings = settings.model_copy(update={"stop_s": max(0.0, min(settings.stop_s, shared.graceful_timeout_s - 5))})
     owner = f"{socket.gethostname()[:40]}.{os.getpid()}.{secrets.token_hex(4)}"
     helo = settings.helo or urlsplit(shared.public_url).hostname or "localhost"
-    counts = Counts(service.registry)
+    counts, clock = Counts(service.registry), DatabaseClock()
+    await clock.read(store)
     pool = ThreadPoolExecutor(2, thread_name_prefix="sign")
     lanes = Lanes(
         width_max=settings.attempts_per_destination,
@@ -72,14 +72,20 @@ async def wire(service: Service) -> Wired:
     signer = Signer(
         store, dkim, pool, token_key=keys.token, identity_key=keys.identity_private, public_url=shared.public_url
     )  # fmt: skip
-    steps = Steps(store, owner=owner, lease_s=settings.lease_s, clock=_now)
-    courier = Courier(steps, signer, router, lanes, settings, counts, _now)
-    queue = Queue(store, steps, courier, signer, router, lanes, keys.grant_public, settings, counts, _now)
-    watch = Watch(store, steps, queue, settings, counts, _now)
+    steps = Steps(store, owner=owner, lease_s=settings.lease_s, clock=clock)
+    courier = Courier(steps, signer, router, lanes, settings, counts, clock)
+    queue = Queue(store, steps, courier, signer, router, lanes, keys.grant_public, settings, counts, clock)
+    watch = Watch(store, steps, queue, settings, counts, clock)
 
     async def close() -> None:
         await lanes.close()
         pool.shutdown(wait=False, cancel_futures=True)
+
+    async def keep_time() -> None:
+        while True:
+            await asyncio.sleep(30)
+            with contextlib.suppress(StoreUnavailable):
+                await clock.read(store)
 
     async def run_queue() -> None:
         await queue.run(service.stopping)
@@ -88,7 +94,7 @@ async def wire(service: Service) -> Wired:
         handlers=HANDLERS,
         actor=Desk(queue, Reports(store, steps)),
         commands={DomainKey: dkim.domain_key},
-        tasks=(run_queue, watch.keep_leases, watch.find_lost, lanes.keep_tidy),
+        tasks=(run_queue, watch.keep_leases, watch.find_lost, lanes.keep_tidy, keep_time),
         close=(close,),
     )
 

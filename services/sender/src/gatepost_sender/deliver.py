@@ -45,8 +45,8 @@ class Courier:
         self._steps, self._signer, self._router, self._lanes = steps, signer, router, lanes
         self._settings, self._counts, self._clock = settings, counts, clock
 
-    async def carry(self, due: Due, content: Content) -> Outcome | None:
-        """Attempt it and record the outcome; None: it is somebody else's now."""
+    async def carry(self, due: Due, content: Content) -> Outcome:
+        """Attempt it and record the outcome."""
         via: str | None = None
         is_announced = is_stopped = False
 
@@ -69,8 +69,7 @@ class Courier:
             except StageFailed as failed:
                 ended = failed.ended
             except NotAnnounced:
-                log.warning("an attempt was given up, its delivery is another's now", delivery_id=due.id)
-                return None
+                ended = Ended(Stage.DATA, None, "the intent was not recorded")  # T29 moves it only if it is still ours
             except DotWritten:
                 ended, is_stopped = (
                     Ended(Stage.DOT, None, "stopped while the answer was awaited", is_dot_written=True),

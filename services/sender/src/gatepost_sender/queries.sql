@@ -75,3 +75,7 @@ SELECT domain, selector, public_record FROM dkim_key WHERE active ORDER BY domai
 -- The oldest delivery that is due, in seconds.
 SELECT coalesce(extract(epoch FROM now() - min(due_at)), 0)::float8 FROM delivery
  WHERE state IN ('released', 'deferred') AND due_at <= now();
+
+-- clock --
+-- The time by which leases and due times are judged.
+SELECT clock_timestamp();

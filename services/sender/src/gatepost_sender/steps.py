@@ -87,6 +87,7 @@ class Steps:
             case Verdict.BOUNCED:
                 data |= {"code": outcome.code, "enhanced": outcome.enhanced, "proven_by": proven_by}
                 data |= {"bounce_type": "hard" if outcome.is_hard else "soft"}
+                told |= {"proven": proven_by == "dsn"}
                 told |= {"suppression_id": new_id("sup")} if outcome.is_hard else {}
             case Verdict.UNCERTAIN:
                 data |= {"stage": stage}

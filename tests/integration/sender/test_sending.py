@@ -1,0 +1,362 @@
+"""From a released delivery to what left, over a real database and a real SMTP server."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import dkim
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from lone import lone_sender
+from peer import CLOSE, SILENT, Peer
+
+from conftest import World
+from gatepost_contracts.commands import DomainKey
+from gatepost_contracts.email import EmailReported
+from gatepost_contracts.ids import new_id
+
+LONE = Path(__file__).with_name("lone.py")
+
+
+async def eventually(look: Callable[[], Any], within_s: float = 10) -> Any:
+    until = asyncio.get_running_loop().time() + within_s
+    while not (found := await asyncio.to_thread(look)):
+        assert asyncio.get_running_loop().time() < until, "it never came"
+        await asyncio.sleep(0.05)
+    return found
+
+
+@pytest.fixture
+async def peer(monkeypatch: pytest.MonkeyPatch) -> Any:
+    async with Peer() as peer:
+        monkeypatch.setenv("GATEPOST_SENDER_RELAY_PORT", str(peer.port))
+        yield peer
+
+
+def verifies(raw: bytes, records: dict[str, str]) -> list[bool]:
+    """dkimpy's word on each signature."""
+    look = lambda name, timeout=5: records.get(name.decode().rstrip("."), "").encode() or None  # noqa: E731
+    count = raw.lower().split(b"\r\n\r\n")[0].count(b"dkim-signature:")
+    return [dkim.DKIM(raw).verify(idx=n, dnsfunc=look) for n in range(count)]
+
+
+async def test_a_released_mail_leaves_signed(world: World, peer: Peer, tmp_path: Path) -> None:
+    message = world.released()
+
+    async with lone_sender() as sender:
+        await eventually(lambda: world.state(message) == "delivered")
+
+    raw = peer.mails[0].content
+    records = json.loads((tmp_path / "dkim.json").read_text())
+    head = raw.split(b"\r\n\r\n")[0].decode()
+    assert [True, True] == verifies(raw, records)
+    assert [False, False] == verifies(raw.replace(b"Hi", b"Ho"), records)
+    assert "List-Unsubscribe: <https://gatepost.test/v1/unsubscribe/" in head
+    assert "List-Unsubscribe-Post: List-Unsubscribe=One-Click" in head
+    assert "X-Gatepost-Identity: " in head
+    assert f"<{message.lower()}." in head
+    delivery = world.delivery(message)
+    assert ("delivered", "none", "1", "dot", "250", "relay") == tuple(delivery.values())[:6]
+    assert ["email.delivered"] == sender.types()
+    assert [["1", "dot", "delivered", "f"]] == world.sql(
+        f"SELECT n, stage, outcome, unknown FROM attempt WHERE message_id = '{message}';"
+    )
+
+
+async def test_each_recipient_ends_on_its_own(world: World, peer: Peer) -> None:
+    peer.says["RCPT"] = lambda line: "550 5.1.1 no such user\r\n" if "bob" in line else "250 ok\r\n"
+    message = world.released("ada@there.test", "bob@there.test")
+
+    async with lone_sender():
+        await eventually(lambda: world.state(message) == "delivered")
+
+    assert "delivered" == world.delivery(message, 1)["state"]
+    assert "bounced" == world.delivery(message, 2)["state"]
+    assert [["bob@there.test", "bounced"]] == world.sql("SELECT address, reason FROM suppression;")
+    assert 1 == len(peer.mails)
+
+
+@pytest.mark.parametrize(
+    "forgery",
+    [
+        {"key": Ed25519PrivateKey.generate()},
+        {"grant": {"content_sha256": "0" * 64}},
+        {"grant": {"recipients_sha256": "0" * 64}},
+        {"grant": {"message_id": new_id("msg")}},
+        {"grant": {"release": 2}},
+        {"grant": {"expires_at": datetime.now(UTC) - timedelta(seconds=1)}},
+        {"grant_token": None},
+        {"content": "1" * 64},
+    ],
+    ids=["key", "content", "recipients", "message", "release", "expired", "none", "row"],
+)
+async def test_without_a_good_grant_nothing_leaves(world: World, peer: Peer, forgery: dict[str, Any]) -> None:
+    forged, good = world.released(**forgery), world.released()
+
+    async with lone_sender():
+        await eventually(lambda: world.state(good) == "delivered")
+        await asyncio.sleep(0.2)
+
+    assert "released" == world.state(forged)
+    assert "0" == world.delivery(forged)["attempts"]
+    assert 1 == len(peer.mails)
+
+
+async def test_a_row_that_was_rewritten_after_the_release_does_not_leave(world: World, peer: Peer) -> None:
+    forged, good = world.released(), world.released()
+    world.sql(f"UPDATE revision SET content = replace(content, 'Hi', 'Pay me') WHERE message_id = '{forged}';")
+
+    async with lone_sender():
+        await eventually(lambda: world.state(good) == "delivered")
+        await asyncio.sleep(0.2)
+
+    assert 1 == len(peer.mails)
+    assert "released" == world.state(forged)
+
+
+async def test_a_suppressed_recipient_is_not_attempted(world: World, peer: Peer) -> None:
+    message, good = world.released("gone@there.test"), world.released()
+    world.insert(
+        "suppression",
+        id=new_id("sup"),
+        tenant_id="ten_01JD0000000000000000000000",
+        address="gone@there.test",
+        reason="manual",
+    )
+
+    async with lone_sender():
+        await eventually(lambda: world.state(good) == "delivered")
+        await asyncio.sleep(0.2)
+
+    assert "0" == world.delivery(message)["attempts"]
+    assert 1 == len(peer.mails)
+
+
+@pytest.mark.parametrize(
+    "change", ["UPDATE mailbox SET mode = 'gated_send';", "UPDATE mailbox SET policy_block = true;"]
+)
+async def test_what_was_tightened_after_the_release_does_not_leave(world: World, peer: Peer, change: str) -> None:
+    message = world.released()
+    world.sql(change)
+
+    async with lone_sender():
+        await asyncio.sleep(0.5)
+
+    assert "released" == world.state(message)
+    assert [] == peer.mails
+
+
+async def test_not_before_it_is_due(world: World, peer: Peer) -> None:
+    message = world.released(due_in_s=1.5)
+
+    async with lone_sender():
+        await asyncio.sleep(0.3)
+        early = len(peer.mails)
+        await eventually(lambda: world.state(message) == "delivered")
+
+    assert 0 == early
+
+
+async def test_later_three_times_then_taken(world: World, peer: Peer) -> None:
+    peer.says["RCPT"] = ["451 4.3.0 later\r\n"] * 3
+    message = world.released()
+
+    async with lone_sender() as sender:
+        await eventually(lambda: world.state(message) == "delivered")
+
+    assert ["email.deferred"] * 3 + ["email.delivered"] == sender.types()
+    assert "4" == world.delivery(message)["attempts"]
+    assert 1 == len(peer.mails)
+
+
+async def test_a_refusal_is_not_tried_again(world: World, peer: Peer) -> None:
+    peer.says["dot"] = "554 5.7.1 spam\r\n"
+    message = world.released()
+
+    async with lone_sender() as sender:
+        await eventually(lambda: world.state(message) == "bounced")
+        await asyncio.sleep(0.4)
+
+    assert ["email.bounced"] == sender.types()
+    assert 1 == len(peer.contents)
+    assert [] == world.sql("SELECT 1 FROM suppression;")
+
+
+async def test_silence_after_the_dot_is_uncertain_and_never_tried_again(world: World, peer: Peer) -> None:
+    peer.says["dot"] = CLOSE
+    message = world.released()
+
+    async with lone_sender() as sender:
+        await eventually(lambda: world.state(message) == "uncertain")
+        await asyncio.sleep(0.5)
+
+    assert ["email.uncertain"] == sender.types()
+    assert 1 == peer.connections
+    assert [["t"]] == world.sql(f"SELECT unknown FROM attempt WHERE message_id = '{message}';")
+
+
+async def test_when_its_life_is_over_it_bounces(world: World, peer: Peer) -> None:
+    peer.says["MAIL"] = "451 4.3.0 later\r\n"
+    message = world.released()
+    world.sql(f"UPDATE delivery SET queued_at = now() - interval '6 days' WHERE message_id = '{message}';")
+
+    async with lone_sender() as sender:
+        await eventually(lambda: world.state(message) == "bounced")
+
+    assert "queue_life" == sender.events[-1].proven_by  # type: ignore[attr-defined]
+    assert [] == world.sql("SELECT 1 FROM suppression;")
+
+
+async def test_one_threads_mails_to_one_recipient_leave_in_order(world: World, peer: Peer) -> None:
+    peer.says["RCPT"] = ["451 4.3.0 later\r\n"]
+    thread = new_id("thr")
+    first = world.released(thread=thread)
+    mailbox = world.sql(f"SELECT mailbox_id FROM message WHERE id = '{first}';")[0][0]
+    second = world.released()
+    world.sql(f"UPDATE delivery SET thread_id = '{thread}' WHERE message_id = '{second}';")
+
+    async with lone_sender():
+        await eventually(lambda: world.state(second) == "delivered")
+
+    assert mailbox
+    assert [
+        first.lower() in peer.mails[0].content.decode().lower(),
+        second.lower() in peer.mails[1].content.decode().lower(),
+    ] == [True, True]
+
+
+def run_lone() -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, str(LONE)], stdout=subprocess.DEVNULL, env=dict(os.environ))
+
+
+async def test_killed_between_intent_and_outcome_it_is_uncertain(world: World, peer: Peer) -> None:
+    """Nobody can know; the next sender must not send it again."""
+    peer.says["dot"] = [SILENT]
+    message = world.released()
+    process = await asyncio.to_thread(run_lone)
+    try:
+        await eventually(lambda: world.delivery(message)["phase"] == "announced" and peer.contents, 20)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        await asyncio.to_thread(process.wait)
+
+    async with lone_sender() as sender:
+        await eventually(lambda: world.state(message) == "uncertain", 15)
+        await asyncio.sleep(0.3)
+
+    assert ["email.uncertain"] == sender.types()
+    assert 1 == len(peer.contents)
+
+
+async def test_killed_before_the_intent_it_is_taken_over_and_sent_once(world: World, peer: Peer) -> None:
+    peer.says["RCPT"] = [SILENT]
+    message = world.released()
+    process = await asyncio.to_thread(run_lone)
+    try:
+        await eventually(
+            lambda: world.delivery(message)["phase"] == "claimed" and any("RCPT" in x for x in peer.lines), 20
+        )
+    finally:
+        process.send_signal(signal.SIGKILL)
+        await asyncio.to_thread(process.wait)
+
+    async with lone_sender():
+        await eventually(lambda: world.state(message) == "delivered", 15)
+
+    assert 1 == len(peer.mails)
+
+
+async def test_a_stop_gives_back_what_has_not_reached_the_dot(world: World, peer: Peer) -> None:
+    peer.says["RCPT"] = [SILENT]
+    message = world.released()
+
+    async with lone_sender():
+        await eventually(lambda: any("RCPT" in line for line in peer.lines))
+
+    assert "deferred" == world.state(message)
+    async with lone_sender():
+        await eventually(lambda: world.state(message) == "delivered")
+    assert 1 == len(peer.mails)
+
+
+async def test_a_stop_after_the_dot_says_uncertain(world: World, peer: Peer) -> None:
+    peer.says["dot"] = [SILENT]
+    message = world.released()
+
+    async with lone_sender():
+        await eventually(lambda: peer.contents and world.delivery(message)["phase"] == "announced")
+        await asyncio.sleep(0.1)
+
+    assert "uncertain" == world.state(message)
+
+
+async def test_two_senders_send_each_mail_once(world: World, peer: Peer) -> None:
+    messages = [world.released() for _ in range(25)]
+
+    async with lone_sender(), lone_sender():
+        await eventually(lambda: all(world.state(m) == "delivered" for m in messages), 30)
+
+    assert 25 == len(peer.mails)
+
+
+def report(message: str, **changes: Any) -> EmailReported:
+    fields = {
+        "event_id": f"{message}.1.email.reported", "occurred_at": datetime.now(UTC), "tenant_id": "ten_01JD0000000000000000000000",
+        "mailbox_id": new_id("mbx"), "subject_id": message, "seq": 1, "message_id": new_id("msg"), "thread_id": new_id("thr"),
+        "kind": "dsn", "about_message_id": message, "about_delivery_id": f"{message}.1.1", "action": "failed",
+        "status_code": "5.1.1", "proven": True,
+    }  # fmt: skip
+    return EmailReported(**(fields | changes))  # type: ignore[arg-type]
+
+
+async def test_a_late_report_turns_delivered_into_bounced_and_suppresses(world: World, peer: Peer) -> None:
+    message = world.released()
+
+    async with lone_sender() as sender:
+        await eventually(lambda: world.state(message) == "delivered")
+        desk: Any = sender.wired.actor  # type: ignore[attr-defined]
+        await desk.reported(report(message, proven=False))
+        unproven = world.state(message)
+        await desk.reported(report(message))
+        await desk.reported(report(message))
+
+    assert "delivered" == unproven
+    assert "bounced" == world.state(message)
+    assert [["ada@there.test", "bounced"]] == world.sql("SELECT address, reason FROM suppression;")
+    assert ["email.delivered", "email.bounced"] == sender.types()
+
+
+async def test_a_positive_report_settles_what_was_uncertain(world: World, peer: Peer) -> None:
+    peer.says["dot"] = CLOSE
+    message = world.released()
+
+    async with lone_sender() as sender:
+        await eventually(lambda: world.state(message) == "uncertain")
+        desk: Any = sender.wired.actor  # type: ignore[attr-defined]
+        await desk.reported(report(message, action="delivered", status_code="2.0.0"))
+
+    assert "delivered" == world.state(message)
+
+
+async def test_a_domains_keys_are_made_once(world: World, peer: Peer) -> None:
+    command = DomainKey(
+        command_id=new_id("cmd"), tenant_id="ten_01JD0000000000000000000000", principal_id="prn_a", door="rest",
+        at=datetime.now(UTC), domain="Example.org.",
+    )  # fmt: skip
+    async with lone_sender() as one, lone_sender() as two:
+        asked = (s.wired.commands[DomainKey](command) for s in (one, two, one))  # type: ignore[attr-defined]
+        replies = await asyncio.gather(*asked)
+
+    assert replies[0] == replies[1] == replies[2]
+    assert ["gp1._domainkey.example.org", "gp2._domainkey.example.org"] == [
+        r["name"] for r in replies[0].extra["records"]
+    ]
