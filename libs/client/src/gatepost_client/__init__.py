@@ -1,1 +1,26 @@
-"""Python SDK of Gatepost, and a client for programs written for MultiMail."""
+"""Python SDK of Gatepost: `Gatepost`, `AsyncGatepost`, and `MultimailClient` for programs written for MultiMail."""
+
+from gatepost_client.errors import (
+    AuthenticationError,
+    MultiMailError,
+    NotFoundError,
+    RateLimitError,
+    ValidationError,
+    WebhookError,
+)
+from gatepost_client.multimail import MultimailClient
+from gatepost_client.rest import AsyncGatepost, Gatepost
+from gatepost_client.webhooks import verify_webhook
+
+__all__ = [
+    "AsyncGatepost",
+    "AuthenticationError",
+    "Gatepost",
+    "MultiMailError",
+    "MultimailClient",
+    "NotFoundError",
+    "RateLimitError",
+    "ValidationError",
+    "WebhookError",
+    "verify_webhook",
+]

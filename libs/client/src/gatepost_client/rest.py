@@ -1,0 +1,244 @@
+"""The whole REST door, typed: the same methods for a blocking and an asyncio client."""
+
+from __future__ import annotations
+
+import urllib.parse
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar
+
+import httpx2
+
+from gatepost_client import settings
+from gatepost_client.transport import Ask, AsyncLine, Line
+from gatepost_client.webhooks import verify_webhook
+
+Json = dict[str, Any]
+R = TypeVar("R")
+B = TypeVar("B")
+
+
+def _p(segment: str) -> str:
+    return urllib.parse.quote(segment, safe="")
+
+
+class Calls(ABC, Generic[R, B]):
+    """What can be asked. R is what a call gives back, B what a download does."""
+
+    verify_webhook = staticmethod(verify_webhook)
+
+    @abstractmethod
+    def _do(self, ask: Ask) -> R:
+        """Send it."""
+
+    @abstractmethod
+    def _bytes(self, ask: Ask) -> B:
+        """Send it and take the bytes."""
+
+    # -- account and mailboxes -------------------------------------------------------------------------------------
+
+    def status(self) -> R:
+        """What is left to do, by stage."""
+        return self._do(Ask("GET", "/v1/status"))
+
+    def get_account(self) -> R:
+        """The account."""
+        return self._do(Ask("GET", "/v1/account"))
+
+    def list_mailboxes(self) -> R:
+        """`mailboxes`."""
+        return self._do(Ask("GET", "/v1/mailboxes"))
+
+    def get_mailbox(self, mailbox: str) -> R:
+        """One mailbox, by id or address."""
+        return self._do(Ask("GET", f"/v1/mailboxes/{_p(mailbox)}"))
+
+    def create_mailbox(self, address: str, display_name: str | None = None, **more: Any) -> R:
+        """Make a mailbox."""
+        return self._do(Ask("POST", "/v1/mailboxes", body={"address": address, "display_name": display_name} | more))
+
+    def update_mailbox(self, mailbox: str, **settings_: Any) -> R:
+        """Change settings of a mailbox."""
+        return self._do(Ask("PATCH", f"/v1/mailboxes/{_p(mailbox)}", body=settings_))
+
+    # -- mails -----------------------------------------------------------------------------------------------------
+
+    def list_emails(self, mailbox: str, **filters: Any) -> R:
+        """`emails`, newest first; filters as in the interface: status, direction, limit, cursor and others."""
+        return self._do(Ask("GET", f"/v1/mailboxes/{_p(mailbox)}/emails", filters))
+
+    def get_email(self, message_id: str, *, mark_read: bool | None = None) -> R:
+        """One mail with its text."""
+        return self._do(Ask("GET", f"/v1/emails/{_p(message_id)}", {"mark_read": mark_read}))
+
+    def download_attachment(self, mailbox: str, message_id: str, name: str) -> B:
+        """The bytes of an attachment, by name or id."""
+        path = f"/v1/mailboxes/{_p(mailbox)}/emails/{_p(message_id)}/attachments/{_p(name)}"
+        return self._bytes(Ask("GET", path, is_raw=True))
+
+    def get_thread(self, thread_id: str, *, include: str | None = None) -> R:
+        """A conversation."""
+        return self._do(Ask("GET", f"/v1/threads/{_p(thread_id)}", {"include": include}))
+
+    def send(self, mailbox: str, *, to: str | Sequence[str], subject: str, markdown: str, **more: Any) -> R:
+        """Write a mail."""
+        body = {"to": to, "subject": subject, "markdown": markdown} | more
+        return self._do(Ask("POST", f"/v1/mailboxes/{_p(mailbox)}/send", body=body))
+
+    def reply(self, mailbox: str, message_id: str, *, markdown: str, **more: Any) -> R:
+        """Answer a mail, or revise the draft that answers it."""
+        path = f"/v1/mailboxes/{_p(mailbox)}/reply/{_p(message_id)}"
+        return self._do(Ask("POST", path, body={"markdown": markdown} | more))
+
+    def cancel(self, mailbox: str, message_id: str) -> R:
+        """Withdraw a mail that is not on the wire."""
+        return self._do(Ask("POST", f"/v1/mailboxes/{_p(mailbox)}/emails/{_p(message_id)}/cancel", body={}))
+
+    def get_tags(self, mailbox: str, message_id: str) -> R:
+        """The tags of a mail."""
+        return self._do(Ask("GET", f"/v1/mailboxes/{_p(mailbox)}/emails/{_p(message_id)}/tags"))
+
+    def set_tags(self, mailbox: str, message_id: str, tags: Mapping[str, str] | Sequence[str]) -> R:
+        """Add tags to a mail."""
+        held: Any = dict(tags) if isinstance(tags, Mapping) else list(tags)
+        return self._do(Ask("PUT", f"/v1/mailboxes/{_p(mailbox)}/emails/{_p(message_id)}/tags", body={"tags": held}))
+
+    def delete_tag(self, mailbox: str, message_id: str, key: str) -> R:
+        """Take a tag off."""
+        return self._do(Ask("DELETE", f"/v1/mailboxes/{_p(mailbox)}/emails/{_p(message_id)}/tags/{_p(key)}"))
+
+    def why(self, message_id: str) -> R:
+        """The chain of verdicts on a mail."""
+        return self._do(Ask("GET", f"/v1/emails/{_p(message_id)}/why"))
+
+    def resolve(self, message_id: str, outcome: str, note: str, *, recipient: str | None = None) -> R:
+        """Say what became of an uncertain mail."""
+        body = {"outcome": outcome, "note": note, "recipient": recipient}
+        return self._do(Ask("POST", f"/v1/emails/{_p(message_id)}/resolve", body=body))
+
+    # -- oversight -------------------------------------------------------------------------------------------------
+
+    def list_pending(self, mailbox: str | None = None, **filters: Any) -> R:
+        """What waits for a person."""
+        return self._do(Ask("GET", "/v1/oversight/pending", {"mailbox_id": mailbox} | filters))
+
+    def decide(self, message_id: str, action: str, **more: Any) -> R:
+        """Approve or reject; `revision` binds it to what you saw."""
+        return self._do(Ask("POST", "/v1/oversight/decide", body={"email_id": message_id, "action": action} | more))
+
+    def list_pauses(self) -> R:
+        """The pauses in force."""
+        return self._do(Ask("GET", "/v1/pauses"))
+
+    def pause(self, scope: str, target: str | None = None, reason: str = "") -> R:
+        """Stop every new attempt of a tenant, mailbox, agent or category."""
+        return self._do(Ask("POST", "/v1/pauses", body={"scope": scope, "target": target, "reason": reason}))
+
+    def resume(self, pause_id: str) -> R:
+        """Lift a pause."""
+        return self._do(Ask("DELETE", f"/v1/pauses/{_p(pause_id)}"))
+
+    # -- webhooks, keys, suppression -------------------------------------------------------------------------------
+
+    def list_webhooks(self) -> R:
+        """`webhooks`."""
+        return self._do(Ask("GET", "/v1/webhooks"))
+
+    def create_webhook(self, url: str, events: Sequence[str], **more: Any) -> R:
+        """Subscribe; the secret is in this reply and in no other."""
+        return self._do(Ask("POST", "/v1/webhooks", body={"url": url, "events": list(events)} | more))
+
+    def update_webhook(self, webhook_id: str, **changes: Any) -> R:
+        """Another URL, other events, on or off."""
+        return self._do(Ask("PATCH", f"/v1/webhooks/{_p(webhook_id)}", body=changes))
+
+    def delete_webhook(self, webhook_id: str) -> R:
+        """End a subscription."""
+        return self._do(Ask("DELETE", f"/v1/webhooks/{_p(webhook_id)}"))
+
+    def list_webhook_deliveries(self, **filters: Any) -> R:
+        """What was sent to webhooks."""
+        return self._do(Ask("GET", "/v1/webhook-deliveries", filters))
+
+    def list_api_keys(self) -> R:
+        """`api_keys`."""
+        return self._do(Ask("GET", "/v1/api-keys"))
+
+    def create_api_key(self, name: str, scopes: Sequence[str], **more: Any) -> R:
+        """Make a key; it is in this reply and in no other."""
+        return self._do(Ask("POST", "/v1/api-keys", body={"name": name, "scopes": list(scopes)} | more))
+
+    def revoke_api_key(self, key_id: str) -> R:
+        """Revoke a key at once."""
+        return self._do(Ask("DELETE", f"/v1/api-keys/{_p(key_id)}"))
+
+    def list_suppressions(self, **page: Any) -> R:
+        """`suppressions`."""
+        return self._do(Ask("GET", "/v1/suppression", page))
+
+    def add_suppression(self, address: str, **more: Any) -> R:
+        """Never write to an address again."""
+        return self._do(Ask("POST", "/v1/suppression", body={"address": address} | more))
+
+    def remove_suppression(self, address: str, **more: Any) -> R:
+        """Let mail go to an address again."""
+        return self._do(Ask("DELETE", f"/v1/suppression/{_p(address)}", body=more or None))
+
+
+class Gatepost(Calls[Json, bytes]):
+    """A blocking client of the whole REST door; `with` closes it."""
+
+    def __init__(
+        self, api_key: str | None = None, *, base_url: str | None = None, timeout: float = 30.0,
+        transport: httpx2.BaseTransport | None = None,
+    ) -> None:  # fmt: skip
+        self.base_url = settings.base_url(base_url)
+        self._line = Line(self.base_url, settings.api_key(api_key), timeout, transport)
+
+    def _do(self, ask: Ask) -> Json:
+        reply: Json = self._line.send(ask)
+        return reply
+
+    def _bytes(self, ask: Ask) -> bytes:
+        content: bytes = self._line.send(ask)
+        return content
+
+    def close(self) -> None:
+        """Hang up."""
+        self._line.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+class AsyncGatepost(Calls[Awaitable[Json], Awaitable[bytes]]):
+    """The same for asyncio: every call is awaited."""
+
+    def __init__(
+        self, api_key: str | None = None, *, base_url: str | None = None, timeout: float = 30.0,
+        transport: httpx2.AsyncBaseTransport | None = None,
+    ) -> None:  # fmt: skip
+        self.base_url = settings.base_url(base_url)
+        self._line = AsyncLine(self.base_url, settings.api_key(api_key), timeout, transport)
+
+    async def _do(self, ask: Ask) -> Json:
+        reply: Json = await self._line.send(ask)
+        return reply
+
+    async def _bytes(self, ask: Ask) -> bytes:
+        content: bytes = await self._line.send(ask)
+        return content
+
+    async def close(self) -> None:
+        """Hang up."""
+        await self._line.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self.close()
