@@ -58,13 +58,15 @@ class Broker:
         conf = folder / "nats.conf"
         conf.write_text(
             f'server_name: {self.name}\nlisten: "127.0.0.1:{self.port}"\n'
-            f'jetstream {{ store_dir: {json.dumps(str(folder / "js"))} }}\n{nats_users(self.passwords)}'
+            f"jetstream {{ store_dir: {json.dumps(str(folder / 'js'))} }}\n{nats_users(self.passwords)}"
         )
         conf.chmod(0o600)
 
     def start(self) -> None:
         self.process = subprocess.Popen(
-            [str(NATS_SERVER), "-c", str(self.folder / "nats.conf")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [str(NATS_SERVER), "-c", str(self.folder / "nats.conf")],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         until = time.monotonic() + 15
         while time.monotonic() < until:
@@ -174,7 +176,9 @@ async def dead_letters(operator: Any) -> list[Any]:
     count = (await js.stream_info("DEAD")).state.messages
     if not count:
         return []
-    reader = await js.pull_subscribe("dead.>", stream="DEAD", config=ConsumerConfig(ack_policy=AckPolicy.NONE, inactive_threshold=5))
+    reader = await js.pull_subscribe(
+        "dead.>", stream="DEAD", config=ConsumerConfig(ack_policy=AckPolicy.NONE, inactive_threshold=5)
+    )
     found: list[Any] = []
     while len(found) < count:
         found += await reader.fetch(count - len(found), timeout=2)

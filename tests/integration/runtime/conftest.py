@@ -8,6 +8,7 @@ from typing import Any
 
 import nats
 import pytest
+
 from gatepost_runtime.rows import Wired
 from gatepost_runtime.settings import StreamSettings
 from gatepost_runtime.streams import apply

@@ -8,9 +8,10 @@ from typing import Any
 
 import nats
 import pytest
+
+from gatepost_contracts.catalogue import CONSUMERS, EVENTS_BY_TYPE
 from gatepost_contracts.commands import Cancel, CommandReply, DomainKey
 from gatepost_contracts.ids import new_id
-from gatepost_contracts.catalogue import CONSUMERS, EVENTS_BY_TYPE
 from gatepost_runtime.errors import Unavailable
 from gatepost_runtime.rows import On, Wired
 from support.runtime import TENANT, Broker, Running, drafted
@@ -81,7 +82,7 @@ async def test_a_handler_that_fails_answers_unavailable(run: Any) -> None:
 
     reply = await api.service.ask(cancel())
 
-    assert (False, "unavailable") == (reply.ok, reply.code)
+    assert (reply.ok, reply.code) == (False, "unavailable")
     assert "secret" not in reply.model_dump_json()
 
 
@@ -90,10 +91,10 @@ async def test_an_unknown_or_unreadable_command_is_refused(desk: Desk, declared:
     client = await nats.connect(declared.url("api"), inbox_prefix="_INBOX_api")
     for subject, body in (("cmd.gatekeeper.cancel", b'{"command_id": 1}'), ("cmd.gatekeeper.launch", b"{}")):
         reply = CommandReply.model_validate_json((await client.request(subject, body, timeout=2)).data)
-        assert (False, "invalid_request") == (reply.ok, reply.code)
+        assert (reply.ok, reply.code) == (False, "invalid_request")
     await client.close()
 
-    assert [] == desk.asked
+    assert desk.asked == []
 
 
 async def test_bounced_messages_are_no_commands(desk: Desk, declared: Broker, operator: Any) -> None:
@@ -116,7 +117,7 @@ async def test_bounced_messages_are_no_commands(desk: Desk, declared: Broker, op
     await asyncio.sleep(0.5)
     await intruder.close()
 
-    assert [] == desk.asked
+    assert desk.asked == []
 
 
 async def test_a_command_with_a_reply_to_a_stranger_is_not_done(desk: Desk, operator: Any) -> None:
@@ -127,7 +128,7 @@ async def test_a_command_with_a_reply_to_a_stranger_is_not_done(desk: Desk, oper
     await operator.flush()
     await asyncio.sleep(0.3)
 
-    assert [] == desk.asked
+    assert desk.asked == []
 
 
 async def test_the_sender_is_asked_for_a_domain_key(run: Any) -> None:
@@ -143,7 +144,7 @@ async def test_the_sender_is_asked_for_a_domain_key(run: Any) -> None:
 
     reply = await api.service.ask(DomainKey(**base, domain="example.com"))
 
-    assert {"domain": "example.com"} == reply.extra
+    assert reply.extra == {"domain": "example.com"}
 
 
 async def test_two_replicas_share_the_commands(run: Any) -> None:
@@ -155,11 +156,9 @@ async def test_two_replicas_share_the_commands(run: Any) -> None:
 
     await asyncio.gather(*(api.service.ask(cancel()) for _ in range(40)))
 
-    assert 40 == sum(len(desk.asked) for desk in desks)
+    assert sum(len(desk.asked) for desk in desks) == 40
     assert all(desk.asked for desk in desks)
 
 
 async def _quiet(_: Exception) -> None:
     """A refusal is what we look for."""
-
-

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from gatepost_contracts.email import EmailReceived, EmailRejected
 from gatepost_runtime.rows import On, Wired
 from gatepost_runtime.settings import StreamSettings
@@ -97,7 +98,7 @@ async def test_sigterm_finishes_what_runs_and_gives_back_the_rest(
 
     first.process.send_signal(signal.SIGTERM)
 
-    assert 0 == await first.ended()
+    assert await first.ended() == 0
 
     def all_done() -> bool:
         return events == {line.split()[1] for line in first.lines() + second.lines() if line.startswith("done")}
@@ -105,7 +106,7 @@ async def test_sigterm_finishes_what_runs_and_gives_back_the_rest(
     await eventually(all_done, "every event, long before ack_wait", 10)
     lines = first.lines() + second.lines()
     assert len(events) == sum(line.startswith("begun") for line in lines)
-    assert "store closed" == first.lines()[-1]
+    assert first.lines()[-1] == "store closed"
     assert "loop ended" in first.lines()
 
 
@@ -114,12 +115,12 @@ async def test_it_waits_for_a_broker_that_is_away(tmp_path: Path, spawn: Callabl
     server = Broker(tmp_path)
     one = spawn(server.url("drafter"))
     await eventually(lambda: asyncio.to_thread(lambda: one.says("/livez")[0] == 200), "the health port", 20)
-    assert 503 == one.says("/readyz")[0]
+    assert one.says("/readyz")[0] == 503
     server.start()
     try:
         said = lambda words: asyncio.to_thread(lambda: words in one.says("/readyz")[1])  # noqa: E731
         await eventually(lambda: said("gatepost streams apply"), "the reason", 20)
-        assert 200 == one.says("/livez")[0]
+        assert one.says("/livez")[0] == 200
 
         await apply(server.url("operator"), StreamSettings())
 
@@ -163,7 +164,7 @@ async def test_sigterm_while_the_broker_is_away_ends_cleanly(declared: Broker, s
 
     one.process.send_signal(signal.SIGTERM)
 
-    assert 0 == await one.ended()
+    assert await one.ended() == 0
 
 
 @pytest.mark.parametrize("case", ["another's user", "a wrong password"])
@@ -174,7 +175,7 @@ async def test_another_users_connection_ends_the_process(
     url = declared.url("sender") if case == "another's user" else declared.url("drafter", "wrong")
     one = spawn(url)
 
-    assert 78 == await one.ended()
+    assert await one.ended() == 78
     output = one.process.stdout.read()  # type: ignore[union-attr]
     assert "cannot run as it is set up" in output
 
@@ -195,10 +196,10 @@ async def test_a_wrong_setting_stops_the_start(
     """One clear line that names the variable, and status 2; not a trace, not the third message."""
     one = spawn("nats://x:geheim@127.0.0.1:1", **environment)
 
-    assert 2 == await one.ended()
+    assert await one.ended() == 2
     said = one.process.stderr.read()  # type: ignore[union-attr]
     assert words in said
-    assert 1 == len(said.strip().splitlines())
+    assert len(said.strip().splitlines()) == 1
     assert "geheim" not in said
 
 
@@ -236,7 +237,7 @@ async def test_a_durable_of_another_release_is_fatal(run: Any, operator: Any) ->
     running: Running = await run("drafter", DRAFTER, ready=False)
 
     assert running.task is not None
-    assert 78 == await asyncio.wait_for(running.task, 10)
+    assert await asyncio.wait_for(running.task, 10) == 78
 
 
 async def test_a_database_that_is_away_is_waited_for(declared: Broker) -> None:
@@ -253,7 +254,7 @@ async def test_a_database_that_is_away_is_waited_for(declared: Broker) -> None:
     store.away = None
     await eventually(running.is_ready, "readiness")
 
-    assert 0 == await running.stop()
+    assert await running.stop() == 0
     assert store.closed
 
 
@@ -286,5 +287,5 @@ async def test_an_http_application_is_served_and_stopped(run: Any) -> None:
     running: Running = await run("api", Wired(http=app, http_bind=("127.0.0.1", port)))
     status, body = await asyncio.to_thread(get, f"http://127.0.0.1:{port}/v1/x")
 
-    assert (200, {"path": "/v1/x"}) == (status, json.loads(body))
-    assert 0 == await running.stop()
+    assert (status, json.loads(body)) == (200, {"path": "/v1/x"})
+    assert await running.stop() == 0

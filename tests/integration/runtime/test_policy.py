@@ -57,7 +57,7 @@ async def test_an_event_reaches_its_handler_and_is_acked(run: Any, operator: Any
     await eventually(lambda: {event.event_id, other.event_id} == set(writer.done), "both events")
 
     await eventually(lambda: _is_zero(operator), "the acks")
-    assert [] == await dead_letters(operator)
+    assert await dead_letters(operator) == []
 
 
 async def _is_zero(operator: Any) -> bool:
@@ -75,7 +75,7 @@ async def test_a_failure_is_tried_again_with_a_growing_delay(run: Any, operator:
 
     moments = [at for _, at in writer.begun]
     gaps = [later - earlier for earlier, later in zip(moments, moments[1:], strict=False)]
-    assert 3 == len(gaps)
+    assert len(gaps) == 3
     assert gaps[0] >= 0.15 and gaps[1] >= 0.3 and gaps[2] >= 0.6, gaps
     await eventually(lambda: _is_zero(operator), "the ack")
 
@@ -89,11 +89,11 @@ async def test_what_is_out_of_attempts_becomes_a_dead_letter(run: Any, operator:
 
     letter = (await eventually(lambda: dead_letters(operator), "the dead letter"))[0]
 
-    assert 3 == len(writer.begun)
+    assert len(writer.begun) == 3
     assert f"dead.drafter.{event.subject}" == letter.subject
     assert event.encode() == letter.data
-    assert ("RuntimeError", "no 2", "3") == tuple(letter.headers[h] for h in ("reason", "words", "attempts"))
-    assert "Writer.received" == letter.headers["handler"]
+    assert tuple(letter.headers[h] for h in ("reason", "words", "attempts")) == ("RuntimeError", "no 2", "3")
+    assert letter.headers["handler"] == "Writer.received"
     await eventually(lambda: _is_zero(operator), "the ack")
 
 
@@ -106,8 +106,8 @@ async def test_what_is_hopeless_is_dead_at_once(run: Any, operator: Any) -> None
 
     letter = (await eventually(lambda: dead_letters(operator), "the dead letter"))[0]
 
-    assert 1 == len(writer.begun)
-    assert ("Hopeless", "no such mail") == (letter.headers["reason"], letter.headers["words"])
+    assert len(writer.begun) == 1
+    assert (letter.headers["reason"], letter.headers["words"]) == ("Hopeless", "no such mail")
 
 
 async def test_what_cannot_be_read_is_dead_at_once_and_keeps_its_bytes(run: Any, operator: Any) -> None:
@@ -126,7 +126,7 @@ async def test_what_cannot_be_read_is_dead_at_once_and_keeps_its_bytes(run: Any,
 
     assert sorted(bodies) == sorted(letter.data for letter in letters)
     assert {"Unreadable"} == {letter.headers["reason"] for letter in letters}
-    assert [] == writer.begun
+    assert writer.begun == []
 
 
 async def test_an_event_that_kills_its_process_is_buried_unbegun(run: Any, operator: Any) -> None:
@@ -142,8 +142,8 @@ async def test_an_event_that_kills_its_process_is_buried_unbegun(run: Any, opera
 
     letter = (await eventually(lambda: dead_letters(operator), "the dead letter"))[0]
 
-    assert "Attempts" == letter.headers["reason"]
-    assert [] == writer.begun
+    assert letter.headers["reason"] == "Attempts"
+    assert writer.begun == []
 
 
 async def test_a_long_handler_keeps_its_event(run: Any, operator: Any) -> None:
@@ -156,7 +156,7 @@ async def test_a_long_handler_keeps_its_event(run: Any, operator: Any) -> None:
     await eventually(lambda: writer.done, "the end")
 
     await eventually(lambda: _is_zero(operator), "the ack")
-    assert 1 == len(writer.begun)
+    assert len(writer.begun) == 1
 
 
 async def test_a_slow_event_does_not_hold_up_quick_ones(run: Any, operator: Any) -> None:
@@ -188,7 +188,7 @@ async def test_no_attempt_is_spent_while_the_database_is_away(run: Any, operator
 
     store.away = None
     await eventually(lambda: writer.done, "success")
-    assert [] == await dead_letters(operator)
+    assert await dead_letters(operator) == []
 
 
 async def test_a_dead_letter_that_cannot_be_stored_is_not_acked(run: Any, operator: Any) -> None:
@@ -227,5 +227,4 @@ async def test_a_reply_to_header_makes_nobody_publish(run: Any, operator: Any) -
     await eventually(lambda: writer.done, "the handler")
     await asyncio.sleep(0.2)
 
-    assert [] == seen
-
+    assert seen == []

@@ -7,12 +7,13 @@ from typing import Any
 
 import nats
 import pytest
+from nats.js.api import ConsumerConfig
+
 from gatepost_contracts.catalogue import CATALOGUE, CONSUMERS, EVENTS_BY_TYPE, SERVICES
 from gatepost_contracts.email import EmailReceived, EmailRejected
 from gatepost_runtime import streams
 from gatepost_runtime.rows import On, Wired
 from gatepost_runtime.settings import StreamSettings
-from nats.js.api import ConsumerConfig
 from support.runtime import Broker, Running, drafted, eventually, received
 
 
@@ -75,8 +76,8 @@ async def test_a_service_cannot_make_or_change_or_read_past_its_durables(declare
     read = [s for s in (">", "email.>", "cmd.>", "_INBOX_operator.>", "$JS.ACK.>") if await user.may_subscribe(s)]
     await user.client.close()
 
-    assert [] == allowed
-    assert [] == read
+    assert allowed == []
+    assert read == []
 
 
 async def test_only_the_servers_of_commands_listen_on_them(declared: Broker) -> None:
@@ -106,7 +107,9 @@ async def test_a_third_party_reads_its_one_durable(tmp_path: Any) -> None:
     """The mailbox that the operator chose, and nothing else."""
     broker = Broker(tmp_path)
     conf = (tmp_path / "nats.conf").read_text()
-    (tmp_path / "nats.conf").write_text(conf.replace("  ]\n}", streams.third_party_user("crm", "pw", "crm_mbx_1") + "\n  ]\n}"))
+    (tmp_path / "nats.conf").write_text(
+        conf.replace("  ]\n}", streams.third_party_user("crm", "pw", "crm_mbx_1") + "\n  ]\n}")
+    )
     broker.passwords["crm"] = "pw"
     broker.start()
     try:
@@ -122,7 +125,7 @@ async def test_a_third_party_reads_its_one_durable(tmp_path: Any) -> None:
         durable = await crm.js.pull_subscribe_bind(durable="crm_mbx_1", stream="EVENTS", inbox_prefix=b"_INBOX_crm.")
         message = (await durable.fetch(5, timeout=2))[0]
 
-        assert b"own" == message.data
+        assert message.data == b"own"
         assert not await crm.may_publish("email.received.mbx_1")
         await crm.client.close()
     finally:
@@ -132,8 +135,10 @@ async def test_a_third_party_reads_its_one_durable(tmp_path: Any) -> None:
 async def test_applying_again_changes_nothing(declared: Broker) -> None:
     """Safe to run at every start, and it says what differs."""
     settings = StreamSettings(GATEPOST_ACK_WAIT_S=2)
-    assert {"as declared"} == {line.rpartition(": ")[2] for line in await streams.apply(declared.url("operator"), settings)}
-    assert [] == await streams.check(declared.url("operator"), settings)
+    assert {"as declared"} == {
+        line.rpartition(": ")[2] for line in await streams.apply(declared.url("operator"), settings)
+    }
+    assert await streams.check(declared.url("operator"), settings) == []
 
     other = StreamSettings(GATEPOST_ACK_WAIT_S=7, events_days=8)
     differs = await streams.check(declared.url("operator"), other)
@@ -141,7 +146,7 @@ async def test_applying_again_changes_nothing(declared: Broker) -> None:
     assert len(differs) == 1 + sum(len(rows) for rows in CONSUMERS.values())
 
     await streams.apply(declared.url("operator"), other)
-    assert [] == await streams.check(declared.url("operator"), other)
+    assert await streams.check(declared.url("operator"), other) == []
 
 
 async def test_published_events_carry_their_id_and_story(run: Any, operator: Any) -> None:
@@ -150,7 +155,7 @@ async def test_published_events_carry_their_id_and_story(run: Any, operator: Any
     event, answer = received(), drafted()
 
     async def write(e: EmailReceived) -> None:
-        assert [True] == await running.service.publisher.publish([answer])
+        assert await running.service.publisher.publish([answer]) == [True]
 
     async def ignore(e: Any) -> None:
         """Nothing."""
@@ -174,7 +179,7 @@ async def test_published_events_carry_their_id_and_story(run: Any, operator: Any
     )
     assert headers["traceparent"].startswith("00-")
     last = message.seq
-    assert [True, True] == await running.service.publisher.publish([answer, answer])
+    assert await running.service.publisher.publish([answer, answer]) == [True, True]
     assert last == (await js.stream_info("EVENTS")).state.last_seq
 
 
@@ -192,5 +197,5 @@ async def test_a_publish_that_nobody_acknowledges_has_a_deadline(run: Any, decla
     finally:
         declared.process.send_signal(18)  # type: ignore[union-attr]
 
-    assert [False, False] == answers
-    assert 0 == len(running.service.publisher._js._publish_async_futures)  # type: ignore[union-attr]
+    assert answers == [False, False]
+    assert len(running.service.publisher._js._publish_async_futures) == 0  # type: ignore[union-attr]

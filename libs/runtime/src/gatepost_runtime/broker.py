@@ -44,7 +44,7 @@ class Broker(NatsBroker):
         super().__init__(
             [part.strip() for part in url.split(",")],
             name=f"gatepost-{service}",
-            ack_policy=AckPolicy.NACK_ON_ERROR,     # the default would destroy the event of a handler that raised
+            ack_policy=AckPolicy.NACK_ON_ERROR,  # the default would destroy the event of a handler that raised
             apply_types=False,
             logger=None,
             max_reconnect_attempts=-1,
@@ -146,7 +146,7 @@ class Broker(NatsBroker):
         """Stop fetching and wait for what runs; the connection stays, for its last acks and publishes."""
         self.is_stopping = True
         for sub in self.pulled:
-            sub.running = False                     # first all of them, so that their loops end side by side
+            sub.running = False  # first all of them, so that their loops end side by side
         self.rules.gate.stop()
         if self._starting is not None:
             self._starting.cancel()
@@ -158,7 +158,7 @@ class Broker(NatsBroker):
         self.is_stopping = True
         await self.halt()
         if self._connection is not None:
-            with contextlib.suppress(Exception):    # drain raises while it reconnects; there is nothing to drain then
+            with contextlib.suppress(Exception):  # drain raises while it reconnects; there is nothing to drain then
                 await asyncio.wait_for(self._connection.flush(timeout=2), timeout=3)
             with contextlib.suppress(Exception):
                 await asyncio.wait_for(self._connection.close(), timeout=3)

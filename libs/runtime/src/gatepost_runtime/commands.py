@@ -1,8 +1,9 @@
 """Commands: how one is asked, and how a server makes sure that it really was asked.
 
-NATS does not check the reply subject of a request. A user who may publish anything can make the broker send its own answer,
-or a stored event, to a command's subject. So a request counts only when its subject is a command's, its reply goes to the
-inbox of one who may ask, and its body is that command; the server then loads the credential itself. Nothing else is answered.
+NATS does not check the reply subject of a request. A user who may publish anything can make the broker send its own
+answer, or a stored event, to a command's subject. So a request counts only when its subject is a command's, its reply goes
+to the inbox of one who may ask, and its body is that command; the server then loads the credential itself.
+Nothing else is answered.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ class Server:
         if self._subscription is not None:
             try:
                 await self._subscription.unsubscribe()
-            except Exception as reason:                     # not connected: nobody can ask either
+            except Exception as reason:  # not connected: nobody can ask either
                 log.debug("could not unsubscribe", reason=str(reason))
             self._subscription = None
         if self._busy:
@@ -91,7 +92,7 @@ class Server:
     async def _take(self, message: Msg) -> None:
         if not self._was_asked(message):
             self._metrics.commands.labels("-", "refused").inc()
-            log.warning("a command that nobody may have asked was refused", subject=message.subject, reply=message.reply)
+            log.warning("a command that nobody asked was refused", subject=message.subject, reply=message.reply)
             return
         await self._room.acquire()
         task = asyncio.create_task(self._answer(message))
@@ -116,7 +117,7 @@ class Server:
         self._metrics.commands.labels(name, reply.code).inc()
         try:
             await message.respond(reply.model_dump_json().encode())
-        except Exception as reason:                         # it is kept under its command_id; the asker asks again
+        except Exception as reason:  # it is kept under its command_id; the asker asks again
             log.warning("an answer could not be sent", command=name, reason=str(reason))
 
     async def _reply(self, model: type[Command], answer: Answer, message: Msg) -> CommandReply:

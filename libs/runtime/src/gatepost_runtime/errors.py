@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Transient(Exception):  # noqa: N818 (it names a state of the world, not a mistake)
+class Transient(Exception):
     """Not now: try again later, with a growing delay or after `retry_after_s`."""
 
     def __init__(self, reason: str = "", *, retry_after_s: float | None = None) -> None:
@@ -11,13 +11,13 @@ class Transient(Exception):  # noqa: N818 (it names a state of the world, not a 
         self.retry_after_s = retry_after_s
 
 
-class Hopeless(Exception):  # noqa: N818
+class Hopeless(Exception):
     """Never: it becomes a dead letter at once, for a person to look at."""
 
 
-class Unavailable(Exception):  # noqa: N818
+class Unavailable(Exception):
     """The service that was asked did not answer; whether it did what was asked is unknown."""
 
 
-class Fatal(Exception):  # noqa: N818
+class Fatal(Exception):
     """The process is set up wrongly and must end; the text says what an operator has to do."""

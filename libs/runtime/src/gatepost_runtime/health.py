@@ -23,7 +23,7 @@ class Health:
     ) -> None:
         self._alive, self._ready, self._registry = alive, ready, registry
 
-    async def __call__(self, scope: dict[str, Any], receive: Any, send: Send) -> None:  # noqa: ARG002
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Send) -> None:  # noqa: ARG002 (ASGI)
         """Answer one request; a problem is a 503 whose body names it."""
         if scope["type"] == "lifespan":
             return
@@ -90,5 +90,5 @@ class HttpServer:
     async def _run(self) -> None:
         try:
             await self._server.serve()
-        except SystemExit:                  # its way to say that it could not begin
+        except SystemExit:  # its way to say that it could not begin
             return

@@ -125,7 +125,7 @@ def seal(public: X25519PublicKey, secret: bytes) -> bytes:
     own = ephemeral.public_key().public_bytes_raw()
     shared = ephemeral.exchange(public)
     cipher = ChaCha20Poly1305(_derive(shared, own + public.public_bytes_raw()))
-    return own + cipher.encrypt(bytes(12), secret, None)    # the key is used once, so the nonce may be constant
+    return own + cipher.encrypt(bytes(12), secret, None)  # the key is used once, so the nonce may be constant
 
 
 def unseal(private: X25519PrivateKey, sealed: bytes) -> bytes:
@@ -173,8 +173,10 @@ def _private_pem(key: PrivateKeyTypes) -> bytes:
 
 
 def _public_pem(private: bytes) -> bytes:
-    return _private(private).public_key().public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    return (
+        _private(private)
+        .public_key()
+        .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     )
 
 

@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line on standard output, with the ids that tie a mail's way together. No addresses, no bodies."""
+"""Logs: one JSON object a line on standard output, with the ids that tie a mail's way together. No addresses."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The life of a service process: start without waiting for anyone, wait for ever, stop cleanly.
 
-Status 0: it was asked to stop and did. 2: its settings are wrong. 78: it is set up wrongly (another's broker user, a missing
-key, a declaration of another release), and starting it again will not help until somebody changes that.
+Status 0: it was asked to stop and did. 2: its settings are wrong. 78: it is set up wrongly (another's broker user, a
+missing key, a declaration of another release), and starting it again will not help until somebody changes that.
 """
 
 from __future__ import annotations
@@ -73,9 +73,8 @@ class Process:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.leave, OK)
-        health = HttpServer(
-            Health(self._alive, self._ready, self.service.registry), self.settings.health_host, self.settings.health_port
-        )
+        pages = Health(self._alive, self._ready, self.service.registry)
+        health = HttpServer(pages, self.settings.health_host, self.settings.health_port)
         try:
             await health.start()
         except OSError as reason:
@@ -187,7 +186,6 @@ class Process:
             began = asyncio.get_running_loop().time()
             try:
                 await loop()
-                return
             except Exception as reason:
                 self.service.metrics.task_failures.labels(name).inc()
                 if self.service.stopping.is_set():
@@ -200,6 +198,8 @@ class Process:
                     log.exception("a loop failed and begins again", task=name, pause_s=pause)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 15)
+            else:
+                return
 
     # -- health ----------------------------------------------------------------------------------------------
 
@@ -262,11 +262,12 @@ async def _open_store(settings: RuntimeSettings, name: str) -> Store:
 
     package = f"gatepost_{name}"
     has_own = files(package).joinpath("queries.sql").is_file()
-    return await Store.open(settings.database_url, service=name, queries=Queries.of(package if has_own else "gatepost_store"))
+    queries = Queries.of(package if has_own else "gatepost_store")
+    return await Store.open(settings.database_url, service=name, queries=queries)
 
 
 def _is_store_down(reason: BaseException) -> bool:
-    """Is the database away, as opposed to: this statement is wrong?"""
+    """True when the database is away, as opposed to: this statement is wrong."""
     store_errors = sys.modules.get("gatepost_store")
     unavailable = getattr(store_errors, "StoreUnavailable", None)
     return isinstance(unavailable, type) and isinstance(reason, unavailable)

@@ -36,5 +36,5 @@ class Metrics:
             ["command", "code"], registry=registry,
         )  # fmt: skip
         self.task_failures = Counter(
-            "gatepost_task_failures", "Loops that ended with an error and were begun again.", ["task"], registry=registry
+            "gatepost_task_failures", "Loops that failed and were begun again.", ["task"], registry=registry
         )

@@ -1,8 +1,9 @@
 """What happens when a handler fails, decided once.
 
-Nothing is lost and nothing spins: a failure is tried again with a growing delay; what cannot succeed, or has failed too often,
-or kills the process each time, becomes a dead letter with reason, handler and attempts. Only a stored dead letter is acked.
-While the database is away no attempt is spent: the gate closes, nothing is fetched, and it opens when the database answers.
+Nothing is lost and nothing spins: a failure is tried again with a growing delay; what cannot succeed, or has failed too
+often, or kills the process each time, becomes a dead letter with reason, handler and attempts. Only a stored dead letter
+is acked. While the database is away no attempt is spent: the gate closes, nothing is fetched, what is in work is kept,
+and it opens when the database answers.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class Gate:
 
     @property
     def is_open(self) -> bool:
-        """May events be fetched?"""
+        """True when events may be fetched."""
         return self._open.is_set()
 
     async def wait(self) -> None:
@@ -100,7 +101,7 @@ class Heartbeat:
     async def _send(self) -> None:
         try:
             await self._raw.in_progress()
-        except Exception as reason:        # the connection is away: the event comes again, which every handler bears
+        except Exception as reason:  # the connection is away: the event comes again, which every handler bears
             log.debug("a heartbeat could not be sent", reason=str(reason))
 
     def stop(self) -> None:
@@ -127,8 +128,8 @@ class Rules:
         self.first_retry_s, self.max_retry_s = first_retry_s, max_retry_s
         self.store_is_down, self.store_answers = store_is_down, store_answers
         self.gate = Gate()
-        self.beat_s: dict[str, float] = {}                 # by durable, from what the server has
-        self.publish_dead: Bury | None = None
+        self.beat_s: dict[str, float] = {}  # by durable, from what the server has
+        self.publish_dead: Bury = _no_broker
 
     def beat(self, row: On) -> float:
         """Seconds between two heartbeats of this row."""
@@ -145,7 +146,7 @@ class Rules:
         meta = raw.metadata
         durable, attempt = meta.consumer, meta.num_delivered or 1
         row = self.rows[durable]
-        if attempt > row.attempts:                          # before the handler: it may be what kills us
+        if attempt > row.attempts:  # before the handler: it may be what kills us
             return await self._bury(raw, row, "Attempts", "it was begun too often and never finished")
         try:
             event: Event = row.decode(raw.subject, raw.data)
@@ -154,9 +155,10 @@ class Rules:
         _decoded.set(event)
         began = time.perf_counter()
         beat = Heartbeat(raw, self.beat(row))
-        with self.flows.follow(durable, raw.headers, event, event.event_id), self.metrics.running.labels(
-            durable
-        ).track_inprogress():
+        with (
+            self.flows.follow(durable, raw.headers, event, event.event_id),
+            self.metrics.running.labels(durable).track_inprogress(),
+        ):
             try:
                 result = await self._call(call_next, msg, durable)
             except HandlerException:
@@ -216,8 +218,6 @@ class Rules:
             "subject": raw.subject,
         }
         try:
-            if self.publish_dead is None:
-                raise ConnectionError("there is no broker")
             await self.publish_dead(f"dead.{self.service}.{raw.subject}", raw.data, headers)
         except Exception as why:
             log.exception("a dead letter could not be stored; its event comes again", durable=durable)
@@ -228,6 +228,10 @@ class Rules:
             "an event became a dead letter", durable=durable, reason=reason, words=_header(words), attempts=attempt,
             sequence=meta.sequence.stream, subject=raw.subject,
         )  # fmt: skip
+
+
+async def _no_broker(*_: object) -> None:
+    raise ConnectionError("there is no broker")
 
 
 class Guarded(BaseMiddleware[Any, Any]):

@@ -37,7 +37,7 @@ class Publisher:
         self._client, self._js = client, client.jetstream(publish_async_max_pending=10_000)
 
     async def publish(self, events: Sequence[Event]) -> list[bool]:
-        """For each event: did the broker say that it has it?"""
+        """For each event: True when the broker said that it has it."""
         if not events:
             return []
         if self._client is None or self._js is None or not self._client.is_connected:

@@ -81,7 +81,7 @@ class Wired:
     actor: object | None = None
     commands: Mapping[type[Command], Answer] = field(default_factory=dict)
     tasks: Sequence[Loop] = ()
-    http: Any = None                                # an ASGI application
+    http: Any = None  # an ASGI application
     http_bind: tuple[str, int] | None = None
     close: Sequence[Callable[[], Awaitable[Any]]] = ()
 

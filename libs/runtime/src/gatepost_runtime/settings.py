@@ -80,7 +80,10 @@ class StreamSettings(BaseSettings):
     events_days: int = Field(30, ge=1, description="How long events are kept for replay.")
     dead_days: int = Field(365, ge=1, description="How long dead letters are kept.")
     ack_wait_s: float = Field(
-        30, gt=0, description="After how long a killed worker's event comes back.", validation_alias="GATEPOST_ACK_WAIT_S"
+        30,
+        gt=0,
+        validation_alias="GATEPOST_ACK_WAIT_S",
+        description="After how long a killed worker's event comes back.",
     )
 
 

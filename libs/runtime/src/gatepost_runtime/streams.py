@@ -18,7 +18,7 @@ EVENTS = "EVENTS"
 DEAD = "DEAD"
 DUPLICATE_WINDOW_S = 120
 MAX_ACK_PENDING = 5_000
-OLDEST_SERVER = (2, 10, 23)          # older ones lost whole streams on a kill
+OLDEST_SERVER = (2, 10, 23)  # older ones lost whole streams on a kill
 
 
 def streams(settings: StreamSettings) -> tuple[StreamConfig, ...]:

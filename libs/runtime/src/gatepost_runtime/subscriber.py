@@ -1,4 +1,4 @@
-"""The pull loop: fetches only what it can begin at once, so that nothing waits unseen behind ack_wait.
+"""The pull loop: takes only what it can begin at once, so that nothing waits unseen behind ack_wait.
 
 FastStream's own loop would create a missing durable, spin when one is deleted, and drop at a stop what it had fetched.
 """
@@ -6,6 +6,8 @@ FastStream's own loop would create a missing durable, spin when one is deleted, 
 from __future__ import annotations
 
 import asyncio
+import json
+import secrets
 import time
 from collections.abc import Callable
 from functools import partial
@@ -13,8 +15,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 from faststream.nats import JStream, NatsBroker, PullSub
 from faststream.nats.subscriber.usecases.stream_pull_subscriber import ConcurrentPullStreamSubscriber
-from nats.errors import ConnectionClosedError
-from nats.js.errors import APIError, ServiceUnavailableError
 
 from gatepost_runtime.logging import get_logger
 from gatepost_runtime.policy import Gate, Heartbeat, Rules, decoded
@@ -24,7 +24,6 @@ from gatepost_runtime.users import inbox
 
 if TYPE_CHECKING:
     from nats.aio.msg import Msg
-    from nats.js import JetStreamContext
 
 log = get_logger()
 FETCH_S = 1
@@ -33,7 +32,11 @@ STALE_S = 30
 
 
 class Pulled(ConcurrentPullStreamSubscriber):
-    """One durable of one service. Made by `subscribe`, never by its constructor."""
+    """One durable of one service. Made by `subscribe`, never by its constructor.
+
+    At most one request for events is open. It asks for as many as there are free workers, and each event begins when it
+    arrives; the client's own `fetch` would wait for a whole batch, and leave requests behind that catch events at a stop.
+    """
 
     durable: str
     gate: Gate
@@ -42,15 +45,24 @@ class Pulled(ConcurrentPullStreamSubscriber):
     loop_task: asyncio.Task[None] | None
     fetched_at: float | None
     is_missing: bool
+    request: str  # the reply subject of the open request
+    wanted: int  # what it may still bring
+    ended: asyncio.Event
+    pause_s: float
 
     async def _create_subscription(self) -> None:
         if self.subscription is not None:
             return
-        bind = {key: self.extra_options[key] for key in ("durable", "stream", "inbox_prefix")}
-        self.subscription = await self.jetstream.pull_subscribe_bind(**bind)  # pull_subscribe would create it
-        self.loop_task = asyncio.create_task(self._pull(), name=f"pull {self.durable}")
+        self.ended = asyncio.Event()
+        self.request, self.wanted, self.pause_s = "", 0, 0.0
+        inbox_prefix = f"{self.extra_options['inbox_prefix'].decode()}{secrets.token_hex(8)}"
+        self.subscription = await self.connection.subscribe(  # type: ignore[assignment]
+            f"{inbox_prefix}.*", cb=self._arrived
+        )
+        self.loop_task = asyncio.create_task(self._pull(inbox_prefix), name=f"pull {self.durable}")
 
-    async def _pull(self) -> None:
+    async def _pull(self, inbox_prefix: str) -> None:
+        turn = 0
         while self.running:
             if not self.gate.is_open:
                 await self.gate.wait()
@@ -59,30 +71,48 @@ class Pulled(ConcurrentPullStreamSubscriber):
             if free <= 0:
                 await asyncio.wait(self.busy, return_when=asyncio.FIRST_COMPLETED)
                 continue
-            for message in await self._fetch(min(free, LARGEST_FETCH)):
-                task = asyncio.create_task(self._begin(message))
-                self.busy.add(task)
-                task.add_done_callback(self.busy.discard)
+            turn += 1
+            self.request, self.wanted = f"{inbox_prefix}.{turn}", min(free, LARGEST_FETCH)
+            self.ended.clear()
+            await self._ask(is_first=self.fetched_at is None)
+            if self.pause_s:
+                await asyncio.sleep(self.pause_s)
+                self.pause_s = 0.0
 
-    async def _fetch(self, batch: int) -> list[Msg]:
-        subscription = cast("JetStreamContext.PullSubscription", self.subscription)
-        answers = subscription.delivered
-        messages: list[Msg] = []
+    async def _ask(self, *, is_first: bool) -> None:
+        """One request, until it has brought what it may, the server ends it, or nobody answers."""
+        ask = {"batch": self.wanted} | ({"no_wait": True} if is_first else {"expires": FETCH_S * 1_000_000_000})
         try:
-            messages = await subscription.fetch(batch, timeout=FETCH_S)
+            await self.connection.publish(
+                f"$JS.API.CONSUMER.MSG.NEXT.{EVENTS}.{self.durable}", json.dumps(ask).encode(), reply=self.request
+            )
+            await asyncio.wait_for(self.ended.wait(), timeout=FETCH_S + 1)
         except TimeoutError:
-            pass
-        except (ServiceUnavailableError, ConnectionClosedError, APIError) as reason:  # the durable or the broker is gone
-            self.is_missing = isinstance(reason, ServiceUnavailableError)
-            await asyncio.sleep(1)
-            return []
+            pass  # the broker is away; readiness tells after a while
         except Exception as reason:
-            log.warning("a fetch failed and is tried again", durable=self.durable, reason=repr(reason))
-            await asyncio.sleep(1)
-            return []
-        if subscription.delivered > answers:        # the server said something, be it "nothing there"
-            self.fetched_at, self.is_missing = time.monotonic(), False
-        return messages
+            log.debug("events could not be asked for", durable=self.durable, reason=repr(reason))
+            self.pause_s = 1.0
+
+    async def _arrived(self, message: Msg) -> None:
+        """An event, or the server's word that the request is over."""
+        status = message.headers.get("Status") if message.headers and not message.data else None
+        if status is None:
+            self.wanted -= 1
+            task = asyncio.create_task(self._begin(message))
+            self.busy.add(task)
+            task.add_done_callback(self.busy.discard)
+        elif message.subject != self.request or status == "100":
+            return  # about an older request, or a heartbeat
+        elif status in {"404", "408"}:  # nothing there, or its time is over
+            self.wanted = 0
+        else:  # 503: no such durable; 409: deleted under way, or the server leaves
+            self.wanted, self.pause_s = 0, 1.0
+            self.is_missing = status == "503" or "deleted" in str(message.headers).lower()
+            self.ended.set()
+            return
+        self.fetched_at, self.is_missing = time.monotonic(), False
+        if self.wanted <= 0:
+            self.ended.set()
 
     async def _begin(self, message: Msg) -> None:
         if self.running and not self.gate.is_open:  # it came while the gate closed; keep it
@@ -95,7 +125,7 @@ class Pulled(ConcurrentPullStreamSubscriber):
             await self.consume(message)
             return
         try:
-            await message.nak()                     # stopping: another replica takes it now
+            await message.nak()  # stopping: another replica takes it now
         except Exception as reason:
             log.debug("an event could not be given back", reason=str(reason))
 
@@ -120,9 +150,7 @@ class Pulled(ConcurrentPullStreamSubscriber):
         """End the loop, give back what it still brings, and wait for what runs."""
         self.running = False
         if self.loop_task is not None:
-            if not self.gate.is_open:
-                self.loop_task.cancel()
-            await asyncio.wait({self.loop_task}, timeout=FETCH_S + 2)
+            await asyncio.wait({self.loop_task}, timeout=FETCH_S + 2)  # the open request ends within FETCH_S
         waiting = [task for task in self.busy if not task.done()]
         if waiting:
             await asyncio.wait(waiting, timeout=self._outer_config.graceful_timeout)
@@ -140,13 +168,13 @@ def subscribe(broker: NatsBroker, service: str, row: On, actor: object | None, r
         pull_sub=PullSub(batch_size=min(row.workers, LARGEST_FETCH), timeout=FETCH_S),
         max_workers=row.workers,
         decoder=decoded,
-        no_reply=True,                              # a header `reply_to` would publish our result with our rights
+        no_reply=True,  # a header `reply_to` would publish our result with our rights
         title=durable,
         inbox_prefix=f"{inbox(service)}.".encode(),
         **({} if len(filters) == 1 else {"config": _many(filters)}),
     )
     made(row.bound(actor))
-    made.__class__ = Pulled                         # the factory offers no other way in; a test pins that it fits
+    made.__class__ = Pulled  # the factory offers no other way in; a test pins that it fits
     sub = cast("Pulled", made)
     sub.durable, sub.gate = durable, rules.gate
     sub.beat_s = partial(rules.beat, row)

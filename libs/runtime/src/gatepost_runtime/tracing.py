@@ -1,8 +1,8 @@
 """Correlation: which mail's way a line, an event or a command belongs to, carried from service to service in headers.
 
-`correlation_id` names the whole story (the thread, or the first subject), `causation_id` the event or command that led here,
-`traceparent` is W3C trace context. Events are published by the group commit's own task, so what belongs to a mail in work
-is remembered by its ids as well as in the context of its handler.
+`correlation_id` names the whole story (the thread, or the first subject), `causation_id` the event or command that led
+here, `traceparent` is W3C trace context. Events are published by the group commit's own task, so what belongs to a mail
+in work is remembered by its ids as well as in the context of its handler.
 """
 
 from __future__ import annotations
