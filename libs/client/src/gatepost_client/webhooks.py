@@ -63,7 +63,7 @@ def _check_triple(raw: bytes, held: Mapping[str, str], signatures: str, secret: 
     signed = f"{webhook_id}.{moment}.".encode() + raw
     expected = base64.b64encode(hmac.new(key_of(secret), signed, hashlib.sha256).digest())
     given = [part.partition(",")[2] for part in signatures.split() if part.startswith("v1,")]
-    if not any([hmac.compare_digest(one.encode(), expected) for one in given]):
+    if not any(hmac.compare_digest(one.encode(), expected) for one in given):
         raise _refused("wrong_signature", "no signature fits the body and the secret")
 
 

@@ -265,9 +265,9 @@ async def create_pause(office: Office, call: Call) -> Reply:
         case _:
             raise invalid("scope", "must be tenant, mailbox, agent or category")
     reply = await office.demand(Pause(**office.command_fields(call), scope=scope, target=target, reason=reason))
-    row = await office.store.fetchrow("pause", call.caller.tenant_id, reply.id) if reply.id else None
-    if row is not None:
-        return Reply(_pause(row))
+    made: Row | None = await office.store.fetchrow("pause", call.caller.tenant_id, reply.id) if reply.id else None
+    if made is not None:
+        return Reply(_pause(made))
     return Reply({"id": reply.id, "scope": scope, "target": target, "reason": reason, "by": call.caller.principal_id, "since": None})
 
 

@@ -75,8 +75,7 @@ async def create_webhook(office: Office, call: Call) -> Reply:
     made = await _store(office, call, box["id"] if box else None, url, events, "api", signature_format, payload, secret)
     view = webhook_view(await _found(office, call, made))
     # What the caller chose signs the first header as it is; `signing_secret` is what the standard libraries take.
-    view["signing_secret"] = secret
-    view["standard_secret"] = secret if secret.startswith("whsec_") else "whsec_" + base64.b64encode(secret.encode()).decode()
+    view["signing_secret"] = secret if secret.startswith("whsec_") else "whsec_" + base64.b64encode(secret.encode()).decode()
     return Reply(named(view, WEBHOOK))
 
 
@@ -141,7 +140,8 @@ async def list_webhook_deliveries(office: Office, call: Call) -> Reply:
     )  # fmt: skip
     views = [
         {"id": w["id"], "webhook_id": w["endpoint_id"], "event_id": w["event_id"],
-         "event_type": w["alias"] if w["alias"] != "*" else w["event_type"], "canonical": w["event_type"], "message_id": w["message_id"], "url": w["url"], "status": w["state"], "attempts": w["attempts"],
+         "event_type": w["alias"] if w["alias"] != "*" else w["event_type"], "canonical": w["event_type"],
+         "message_id": w["message_id"], "url": w["url"], "status": w["state"], "attempts": w["attempts"],
          "response_status": w["response_status"], "error": w["error"], "latency_ms": w["latency_ms"],
          "created_at": iso(w["created_at"]), "last_attempt_at": iso(w["last_attempt_at"]),
          "next_attempt_at": iso(w["due_at"]) if w["state"] == "pending" else None, "delivered_at": iso(w["delivered_at"])}

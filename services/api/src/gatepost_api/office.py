@@ -112,7 +112,8 @@ class Office:
         rows = await self.store.fetch("mailboxes_all", call.caller.tenant_id, call.caller.bound)
         if len(rows) != 1:
             raise invalid("mailbox", "is missing", "Name the mailbox by id or address.")
-        return rows[0]
+        only: Row = rows[0]
+        return only
 
     async def scope(self, call: Call) -> list[str] | None:
         """The mailboxes a list is about: the one named, else all that the key may see."""
