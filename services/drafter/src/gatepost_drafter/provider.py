@@ -109,7 +109,7 @@ class DraftResult:
     usage: Usage = field(default_factory=Usage)
 
 
-class DraftFailed(Exception):  # noqa: N818 (it names what happened, like the event)
+class DraftFailed(Exception):
     """No draft came about. A person sees it as a failed revision; the customer gets nothing half done."""
 
     def __init__(

@@ -15,6 +15,7 @@ class Mailbox:
     address: str
     mode: str
     max_size: int
+    expires_after_s: int = 604_800
 
 
 @dataclass(frozen=True)

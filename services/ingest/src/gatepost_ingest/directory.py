@@ -71,7 +71,9 @@ class MailboxDirectory:
         row = await self._store.fetchrow("mailbox_by_address", address)
         if row is None:
             return None
-        return Mailbox(row["id"], row["tenant_id"], row["address"], row["mode"], row["max_size"])
+        return Mailbox(
+            row["id"], row["tenant_id"], row["address"], row["mode"], row["max_size"], row["expires_after_s"]
+        )
 
     async def _served(self, _: str) -> frozenset[str]:
         return frozenset(row["domain"] for row in await self._store.fetch("domains"))

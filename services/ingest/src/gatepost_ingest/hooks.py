@@ -12,13 +12,13 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import structlog
-from aiosmtpd.smtp import Envelope, Session
+from aiosmtpd.smtp import Session
 
 from gatepost_ingest.arrived import Arrived, Mailbox, Recipient
 from gatepost_ingest.listener import Listener
 from gatepost_ingest.paths import NULL_SENDER, domain_of, folded, one_line_end
 from gatepost_ingest.settings import IngestSettings
-from gatepost_ingest.smtp import Conversation, declared_size, is_hidden, sender_of
+from gatepost_ingest.smtp import Conversation, Letter, declared_size, is_hidden, sender_of
 
 log = structlog.get_logger()
 
@@ -53,7 +53,7 @@ class Hooks:
         return TRY_LATER
 
     async def handle_EHLO(  # noqa: N802
-        self, _server: Conversation, session: Session, _envelope: Envelope, hostname: str, responses: list[str]
+        self, _server: Conversation, session: Session, _envelope: Letter, hostname: str, responses: list[str]
     ) -> list[str]:
         """What we can; signing in is not part of it."""
         session.host_name = hostname
@@ -61,7 +61,7 @@ class Hooks:
         return [*kept, "250-PIPELINING", "250-ENHANCEDSTATUSCODES", responses[-1]]
 
     async def handle_MAIL(  # noqa: N802
-        self, _server: Conversation, _session: Session, envelope: Envelope, address: str, options: list[str]
+        self, _server: Conversation, _session: Session, envelope: Letter, address: str, options: list[str]
     ) -> str:
         """Any sender may try; the null sender too."""
         if (refusal := self._refusal()) is not None:
@@ -71,7 +71,7 @@ class Hooks:
         return "250 2.1.0 ok"
 
     async def handle_RCPT(  # noqa: N802
-        self, _server: Conversation, _session: Session, envelope: Envelope, address: str, _options: list[str]
+        self, _server: Conversation, _session: Session, envelope: Letter, address: str, _options: list[str]
     ) -> str:
         """Only those who receive here; nothing is passed on elsewhere."""
         try:
@@ -81,7 +81,7 @@ class Hooks:
             return TRY_LATER
 
     async def handle_DATA(  # noqa: N802
-        self, _server: Conversation, session: Session, envelope: Envelope
+        self, _server: Conversation, session: Session, envelope: Letter
     ) -> str:
         """250 once it is committed, never before."""
         try:
@@ -97,10 +97,10 @@ class Hooks:
         if self._storing:
             await asyncio.wait(self._storing, timeout=self._settings.grace_s)
 
-    async def _recipient(self, envelope: Envelope, address: str) -> str:
+    async def _recipient(self, envelope: Letter, address: str) -> str:
         if (refusal := self._refusal()) is not None:
             return refusal
-        if len(envelope.rcpt_tos) >= self._settings.max_recipients:
+        if len(envelope.recipients) >= self._settings.max_recipients:
             return "452 4.5.3 too many recipients, send the rest separately"
         if address == NULL_SENDER:
             return "553 5.1.3 that is no recipient"
@@ -112,12 +112,12 @@ class Hooks:
                 return "550 5.7.1 relaying is not permitted"
         if declared_size(envelope.mail_options) > mailbox.max_size:
             return "552 5.3.4 the mail is larger than this mailbox takes"
-        envelope.rcpt_tos.append(Recipient(folded(address), mailbox))
+        envelope.recipients.append(Recipient(folded(address), mailbox))
         return "250 2.1.5 ok"
 
-    async def _store(self, session: Session, envelope: Envelope) -> str:
-        recipients: list[Recipient] = envelope.rcpt_tos
-        raw, had_bare = one_line_end(envelope.content or b"")
+    async def _store(self, session: Session, envelope: Letter) -> str:
+        recipients = envelope.recipients
+        raw, had_bare = one_line_end(envelope.raw)
         if any(len(raw) > recipient.mailbox.max_size for recipient in recipients):
             return "552 5.3.4 the mail is larger than a recipient takes"
         peer: Any = session.peer

@@ -10,10 +10,11 @@ import asyncio
 import contextlib
 import ssl
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, AnyStr
 
 from aiosmtpd.smtp import SMTP, Envelope
 
+from gatepost_ingest.arrived import Recipient
 from gatepost_ingest.paths import NULL_SENDER, read_path
 
 if TYPE_CHECKING:
@@ -26,7 +27,16 @@ CUT_OFF = 2
 """A mail this many times over the limit is not even drained: the connection closes."""
 
 
-class Conversation(SMTP):  # type: ignore[misc]
+class Letter(Envelope):
+    """What one peer says of one mail."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.recipients: list[Recipient] = []
+        self.raw = b""
+
+
+class Conversation(SMTP):
     """A connected peer."""
 
     line_length_limit = 1_048_576
@@ -43,6 +53,7 @@ class Conversation(SMTP):  # type: ignore[misc]
         self.command_size_limit = COMMAND_LIMIT
         self._listener = listener
         self._data_s = data_s
+        self._max_size = max_size
         self._is_refused = False
         self._is_reading_data = False
         self.is_busy = False
@@ -91,12 +102,12 @@ class Conversation(SMTP):  # type: ignore[misc]
     def say_goodbye(self, reply: str) -> None:
         """One last line, then close."""
         self.is_closing = True
-        if self.transport is not None and not self.transport.is_closing():
+        if isinstance(self.transport, asyncio.WriteTransport) and not self.transport.is_closing():
             with contextlib.suppress(OSError, RuntimeError):
                 self.transport.write(reply.encode() + b"\r\n")
             self.transport.close()
 
-    async def push(self, status: str | bytes) -> None:
+    async def push(self, status: AnyStr) -> None:
         """A reply; a 421 is always the last one."""
         await super().push(status)
         line = status if isinstance(status, bytes) else status.encode("ascii", "replace")
@@ -121,7 +132,7 @@ class Conversation(SMTP):  # type: ignore[misc]
         """Read one mail and give it to the hooks; the reply is theirs."""
         if await self.check_helo_needed():
             return
-        if not self._envelope().rcpt_tos:
+        if not self._letter().recipients:
             await self.push("503 5.5.1 need RCPT first")
             return
         if arg:
@@ -132,15 +143,18 @@ class Conversation(SMTP):  # type: ignore[misc]
             status = await self._take()
         finally:
             self.is_busy = False
-            self._set_post_data_state()
+            self.envelope = self._create_envelope()
             self._reset_timeout()
         await self.push(status)
         if self._listener.is_draining:
             self.say_goodbye("421 4.3.2 closing, come back later")
 
-    def _envelope(self) -> Envelope:
-        if self.envelope is None:
-            raise RuntimeError("the conversation has not begun")
+    def _create_envelope(self) -> Letter:
+        return Letter()
+
+    def _letter(self) -> Letter:
+        if not isinstance(self.envelope, Letter):
+            raise TypeError("the conversation has not begun")
         return self.envelope
 
     async def _take(self) -> str:
@@ -150,14 +164,14 @@ class Conversation(SMTP):  # type: ignore[misc]
         self._is_reading_data = True
         try:
             async with asyncio.timeout(self._data_s):
-                content = await self._read_mail(int(self.data_size_limit))
+                content = await self._read_mail(self._max_size)
         except TimeoutError:
             return "421 4.4.2 the mail took too long"
         finally:
             self._is_reading_data = False
         if content is None:
             return "552 5.3.4 the mail is larger than this server takes"
-        self._envelope().content = content
+        self._letter().raw = content
         status = await self._call_handler_hook("DATA")
         return str(status)
 

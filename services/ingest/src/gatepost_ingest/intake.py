@@ -1,0 +1,191 @@
+"""From bytes and envelope to a stored mail: read, judged, threaded, written in one step for each mailbox.
+
+Nothing here answers the peer: it returns when everything is committed, and raises when it is not. Doing it again is
+harmless: the same bytes for the same mailbox are one mail, and an opt-out that is known already changes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import structlog
+
+from gatepost_contracts.ids import new_id
+from gatepost_ingest.arrived import Arrived, Mailbox, Recipient
+from gatepost_ingest.judge import GATED, Verdict, judge
+from gatepost_ingest.reports import Finding, find, opted_out_by_header
+from gatepost_ingest.settings import IngestSettings
+from gatepost_ingest.threads import Named, Place, named_by, place
+from gatepost_mail.dsn import Report, read_report
+from gatepost_mail.parse import Parsed, parse
+from gatepost_oversight.credential import Role
+from gatepost_store import Actor, Inserted, Store
+
+log = structlog.get_logger()
+
+BY = Actor(Role.SYSTEM, principal=None, actor="ingest", door="smtp")
+
+
+class Intake:
+    """Stores mail."""
+
+    def __init__(self, store: Store, key: bytes, settings: IngestSettings) -> None:
+        self._store = store
+        self._key = key
+        self._settings = settings
+        self._readers = ThreadPoolExecutor(settings.parse_threads, thread_name_prefix="read-mail")
+
+    async def receive(self, arrived: Arrived) -> tuple[str, ...]:
+        """Store the mail for each of its mailboxes; the ids, in their order."""
+        parsed, report = await self._read(arrived.raw)
+        recipients = arrived.by_mailbox()
+        return tuple(await asyncio.gather(*(self._store_one(arrived, to, parsed, report) for to in recipients)))
+
+    async def close(self) -> None:
+        """Give the reading threads back."""
+        self._readers.shutdown(wait=False, cancel_futures=True)
+
+    async def _read(self, raw: bytes) -> tuple[Parsed, Report | None]:
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(self._settings.parse_s):
+                return await loop.run_in_executor(self._readers, _read, raw)
+        except TimeoutError:
+            log.warning("a mail took too long to read", size=len(raw))
+        except Exception as error:
+            log.exception("a mail could not be read", error=type(error).__name__)
+        return _unread(raw), None
+
+    async def _store_one(self, arrived: Arrived, to: Recipient, parsed: Parsed, report: Report | None) -> str:
+        box = to.mailbox
+        verdict = judge(parsed, arrived, box, self._key)
+        named = named_by(parsed, to.address, self._key, report.rfc_message_ids if report else ())
+        where = await self._place(parsed, named, to)
+        finding = opted_out_by_header(parsed.subject, box.id, self._key)
+        if finding is None and report is not None:
+            finding = await self._find(report, parsed, named, box.id)
+        if finding is not None and finding.kind == "opt_out":
+            verdict = Verdict(verdict.quarantined_for, (*verdict.automatic, "opt_out"), verdict.flags)
+        stored = await self._insert(arrived, to, parsed, verdict, where, finding)
+        if finding is not None and finding.suppress is not None:
+            await self._suppress(finding, box, stored.message_id, where.thread_id)
+        log.info(
+            "mail stored", message_id=stored.message_id, mailbox_id=box.id, size=parsed.size,
+            duplicate=stored.duplicate, reasons=verdict.quarantined_for, automatic=verdict.automatic,
+        )  # fmt: skip
+        return stored.message_id
+
+    async def _insert(
+        self, arrived: Arrived, to: Recipient, parsed: Parsed, verdict: Verdict, where: Place, finding: Finding | None
+    ) -> Inserted:
+        """Store it as judged; when the mailbox's mode changed since it was looked up, as judged by the new one."""
+        ids = new_id("msg"), where.thread_id or new_id("thr")
+        for _ in range(3):
+            row = ("T01" if verdict.is_fine else "T02") + ("r" if finding else "")
+            payload = payload_of(ids, arrived, to, parsed, verdict, where)
+            data = {
+                "raw_sha256": parsed.sha256, "automatic": bool(verdict.automatic),
+                "has_attachments": bool(parsed.attachments), "reasons": list(verdict.quarantined_for),
+            } | (finding.data if finding else {})  # fmt: skip
+            stored = await self._store.insert(row, payload, by=BY, data=data, raw=arrived.raw)
+            if isinstance(stored, Inserted):
+                return stored
+            if stored.failed == ("FINE",):
+                verdict = replace(verdict, quarantined_for=(*verdict.quarantined_for, GATED))
+            elif stored.failed == ("NOT_FINE",):
+                verdict = replace(verdict, quarantined_for=tuple(r for r in verdict.quarantined_for if r != GATED))
+            else:
+                log.warning("a mail was not stored", row=row, failed=stored.failed)
+        raise RuntimeError("the mail could not be stored")
+
+    async def _place(self, parsed: Parsed, named: Named, to: Recipient) -> Place:
+        if named.is_empty:
+            return Place(None, None, None, ())
+        known = await self._store.fetch(
+            "named_threads", to.mailbox.id, list(named.rfc_message_ids), list(named.message_ids), named.thread_id
+        )
+        return place(parsed, named, [dict(row) for row in known], to.mailbox.address)
+
+    async def _find(self, report: Report, parsed: Parsed, named: Named, mailbox_id: str) -> Finding:
+        sent = await self._store.fetch(
+            "sent_deliveries", mailbox_id, list(named.rfc_message_ids), list(named.message_ids)
+        )
+        return find(report, parsed.from_address, [dict(row) for row in sent])
+
+    async def _suppress(self, finding: Finding, box: Mailbox, message_id: str, thread_id: str | None) -> None:
+        """Nobody writes to them again; the event follows from the same step, and a repeat tells nothing."""
+        is_complaint = finding.kind == "arf"
+        suppression_id = new_id("sup")
+        payload = {
+            "tenant_id": box.tenant_id, "mailbox_id": box.id, "suppression_id": suppression_id,
+            "address": finding.suppress, "message_id": finding.about_message_id,
+            "reason": "complained" if is_complaint else "unsubscribed",
+            "scope": "tenant" if is_complaint else "mailbox",
+            "emits": ["email.complained" if is_complaint else "email.unsubscribed"],
+        }  # fmt: skip
+        data = {
+            "suppression_id": suppression_id, "how": finding.how, "about_message_id": finding.about_message_id,
+            "message_id": message_id, "thread_id": thread_id,
+        }  # fmt: skip
+        await self._store.insert("W6", payload, by=BY, data=data)
+
+
+def payload_of(
+    ids: tuple[str, str], arrived: Arrived, to: Recipient, parsed: Parsed, verdict: Verdict, where: Place
+) -> dict[str, Any]:
+    """The rows of one mail: message, thread, attachments. The bytes travel beside it."""
+    box, (message_id, thread_id) = to.mailbox, ids
+    expires = None if verdict.is_fine else arrived.at + timedelta(seconds=box.expires_after_s)
+    if where.thread_id is not None:
+        thread: dict[str, Any] = {"id": thread_id, "new": False}
+    else:
+        thread = {
+            "id": thread_id, "new": True, "subject": parsed.subject_stripped,
+            "related_thread_id": where.related_thread_id,
+        }  # fmt: skip
+    return {
+        "fine": verdict.is_fine,
+        "thread": thread,
+        "m": {
+            "id": message_id, "tenant_id": box.tenant_id, "mailbox_id": box.id, "thread_id": thread_id,
+            "raw_sha256": parsed.sha256, "size_bytes": parsed.size, "envelope_from": arrived.sender,
+            "envelope_to": to.address, "header_from": parsed.from_address, "from_name": parsed.from_name,
+            "to_addresses": [a.addr for a in parsed.to],
+            "cc_addresses": [a.addr for a in parsed.cc],
+            "reply_to": parsed.reply_to, "subject": parsed.subject, "text": parsed.text,
+            "reply_text": parsed.reply_text, "html": parsed.html, "rfc_message_id": parsed.rfc_message_id,
+            "in_reply_to": parsed.in_reply_to[0] if parsed.in_reply_to else None,
+            "refs": list(dict.fromkeys((*parsed.references, *parsed.in_reply_to))),
+            "sent_at": parsed.date, "has_attachments": bool(parsed.attachments),
+            "automatic": list(verdict.automatic), "flags": [*verdict.flags, *where.flags],
+            "auth": {"spf": "none", "dkim": "none", "dmarc": "none"},
+            "spam_verdict": "clean" if verdict.is_fine else "quarantined",
+            "quarantined_for": list(verdict.quarantined_for), "in_reply_to_id": where.in_reply_to_id,
+            "expires_at": expires,
+        },
+        "files": [
+            {"n": a.n, "name": a.name, "content_type": a.content_type, "size_bytes": a.size, "sha256": a.sha256,
+             "inline": a.inline} for a in parsed.attachments
+        ],
+    }  # fmt: skip
+
+
+def _read(raw: bytes) -> tuple[Parsed, Report | None]:
+    parsed = parse(raw)
+    return parsed, read_report(raw, parsed)
+
+
+def _unread(raw: bytes) -> Parsed:
+    """What is known of a mail that nobody could read: its bytes are kept, a person looks."""
+    text = "(This mail could not be read. Its bytes are kept.)"
+    return Parsed(
+        sha256=hashlib.sha256(raw).hexdigest(), size=len(raw), subject="", subject_stripped="", from_name="",
+        from_address="", to=(), cc=(), reply_to=None, date=None, rfc_message_id=None, in_reply_to=(), references=(),
+        text=text, reply_text=text, html=None, hidden_text=False, attachments=(), automatic=("unreadable",),
+        defects=("unreadable",), received_count=0, delivered_to=(), is_report=False,
+    )  # fmt: skip

@@ -1,0 +1,62 @@
+"""Whether a mail may be seen by agents, and whether it may ever be answered by machine.
+
+Kept aside is not refused: a person looks. Reasons are words that the console shows and rules may name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gatepost_ingest.arrived import Arrived, Mailbox
+from gatepost_mail import tokens
+from gatepost_mail.parse import Parsed
+
+MOST_RECEIVED = 25
+"""More hops than this is a loop (RFC 5321 6.3 asks for a limit; real mail has under a dozen)."""
+
+GATED = "inbound_gating"
+"""The mailbox shows agents nothing before a person did."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Why it is kept aside (empty: it is not), why it is never answered, and what a reviewer should know."""
+
+    quarantined_for: tuple[str, ...]
+    automatic: tuple[str, ...]
+    flags: tuple[str, ...]
+
+    @property
+    def is_fine(self) -> bool:
+        """Agents may see it."""
+        return not self.quarantined_for
+
+
+def judge(parsed: Parsed, arrived: Arrived, mailbox: Mailbox, key: bytes) -> Verdict:
+    """The verdict on one mail for one mailbox."""
+    aside: list[str] = []
+    never: list[str] = list(parsed.automatic)
+    flags: list[str] = []
+    if parsed.received_count > MOST_RECEIVED:
+        aside.append("loop")
+    if parsed.rfc_message_id and tokens.read_message_id(key, parsed.rfc_message_id):
+        aside.append("own_message")  # what we sent comes back to us
+        never.append("own_message")
+    if parsed.from_address == mailbox.address:
+        aside.append("own_address")
+        never.append("own_address")
+    if "unreadable" in parsed.defects:
+        aside.append("malformed")
+    if not arrived.sender:
+        never.append("null_sender")
+    if not parsed.from_address:
+        never.append("no_sender")
+    if mailbox.mode == "gated_all":
+        aside.append(GATED)
+    if parsed.hidden_text:
+        flags.append("hidden_text")
+    if arrived.had_bare_line_ends:
+        flags.append("bare_line_ends")
+    if parsed.defects:
+        flags.append("defects")
+    return Verdict(tuple(aside), tuple(dict.fromkeys(never)), tuple(flags))
