@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from gatepost_gatekeeper.signs import link_hosts, needles, promises
 
-Row = Mapping[str, Any]
+Row = Any                                   # a row of the store, or a mapping with the same names
 _ULID = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 

@@ -5,11 +5,10 @@ Only a choice: whether the row's guard holds is decided by the step itself, on t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
 
 from gatepost_contracts.commands import Decide
+from gatepost_gatekeeper.case import Row
 from gatepost_oversight.credential import Role
 
 APPROVALS = frozenset({"T03", "T11", "T12", "T13", "T15a", "T15b"})
@@ -22,12 +21,12 @@ PERSONS = (Role.REVIEWER, Role.OPERATOR)
 WHO = {"T04": PERSONS, "T17": PERSONS, "T18": PERSONS, "T32": PERSONS, "T33": PERSONS, "T20": (*PERSONS, Role.AGENT)}
 
 
-def needs_two(message: Mapping[str, Any]) -> bool:
+def needs_two(message: Row) -> bool:
     """Two people must approve here."""
     return bool(message["two_person"] or message["tenant_two_person"])
 
 
-def row_for(command: Decide, message: Mapping[str, Any], *, attempted: bool) -> str:
+def row_for(command: Decide, message: Row, *, attempted: bool) -> str:
     """The row of this decision."""
     if message["direction"] == "inbound":
         return "T03" if command.action == "approve" else "T04"
@@ -48,7 +47,7 @@ def role_for(row: str, roles: frozenset[Role]) -> Role | None:
     return next((role for role in wanted if role in roles), None)
 
 
-def is_same(decision: Mapping[str, Any], row: str, principal: str, content: str | None, revision: int | None) -> bool:
+def is_same(decision: Row, row: str, principal: str, content: str | None, revision: int | None) -> bool:
     """True when this person has decided this very thing before."""
     kinds = {"approve": "approve", "edit_approve": "approve", "admit": "approve"}
     before = kinds.get(decision["action"], "reject")

@@ -7,7 +7,6 @@ A repeat of the command gets its first result from the step itself; the same per
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,7 +17,7 @@ from gatepost_contracts.ids import new_id
 from gatepost_gatekeeper import said
 from gatepost_gatekeeper.answers import forbidden, not_found, refusal, refused
 from gatepost_gatekeeper.caller import Caller, caller_of
-from gatepost_gatekeeper.case import Case, gather
+from gatepost_gatekeeper.case import Case, Row, gather
 from gatepost_gatekeeper.choose import ACTIONS, RELEASING, is_same, role_for, row_for
 from gatepost_gatekeeper.facts import effective_mode
 from gatepost_gatekeeper.grants import Grants
@@ -27,7 +26,6 @@ from gatepost_gatekeeper.steps import Moved, Stayed, Steps
 
 log = structlog.get_logger()
 TRIES = 3
-Row = Mapping[str, Any]
 
 
 class Decisions:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -12,11 +12,10 @@ import structlog
 
 from gatepost_contracts.event import Event
 from gatepost_notifier.fanout import Planned, Subscription, kind, plan
-from gatepost_notifier.payload import Scene, body_of, sees_gated
+from gatepost_notifier.payload import Row, Scene, body_of, sees_gated
 from gatepost_store import Store
 
 log = structlog.get_logger()
-Row = Mapping[str, Any]
 
 
 class Desk:

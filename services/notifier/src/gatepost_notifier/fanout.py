@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,7 +32,7 @@ class Subscription:
     is_thin: bool
 
     @classmethod
-    def of(cls, row: Mapping[str, Any]) -> Subscription:
+    def of(cls, row: Any) -> Subscription:
         """From its row."""
         is_thin = row["payload"] == "thin"
         return cls(row["id"], row["tenant_id"], row["mailbox_id"], row["source"], tuple(row["events"]), is_thin)

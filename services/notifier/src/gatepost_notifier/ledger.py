@@ -8,11 +8,12 @@ from typing import Any
 import structlog
 
 from gatepost_notifier.retry import Outcome
+from gatepost_oversight.credential import Role
 from gatepost_store import Actor, Store
 
 log = structlog.get_logger()
 SYSTEM_MAILBOX = "mbx_system"
-ITSELF = Actor(role="system", principal=None, actor="notifier", door="timer")
+ITSELF = Actor(role=Role.SYSTEM, principal=None, actor="notifier", door="timer")
 
 
 class Ledger:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -41,7 +41,7 @@ _STATUS = {
     "email.uncertain": "uncertain",
 }
 _REPLY_PREFIX = re.compile(r"(?i)^\s*(?:(?:re|fwd?|aw|wg|sv|antw)\s*(?:\[\d+\])?\s*:\s*)+")
-Row = Mapping[str, Any]
+Row = Any                                   # a row of the store, or a mapping with the same names
 
 
 @dataclass(frozen=True)

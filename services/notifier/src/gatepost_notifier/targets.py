@@ -23,7 +23,7 @@ _SITE_LOCAL = ipaddress.ip_network("fec0::/10")
 _LOCAL_NAMES = (".localhost", ".local", ".internal", ".localdomain", ".home.arpa")
 
 
-class TargetRefused(OSError):  # noqa: N818 (named like the other refusals)
+class TargetRefused(OSError):
     """We do not deliver there; the sentence is safe to show."""
 
 
