@@ -115,12 +115,12 @@ class Keeper:
             self._start()
 
     def add(self, pid: int, death_signal: int) -> None:
-        """This one must not outlive us."""
+        """Note one that must not outlive us."""
         self._children[pid] = int(death_signal)
         self._tell(f"+ {pid} {int(death_signal)}\n")
 
     def drop(self, pid: int) -> None:
-        """This one has ended."""
+        """Forget one that has ended."""
         if self._children.pop(pid, None) is not None:
             self._tell(f"- {pid}\n")
 

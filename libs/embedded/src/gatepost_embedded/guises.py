@@ -17,8 +17,9 @@ from gatepost_embedded.errors import EmbeddedError
 from gatepost_embedded.settings import essentials
 
 HOPELESS = (
-    "Postgres does not run as root, and here root may neither make a user namespace (unshare --user) nor run {binary} as uid {uid}: "
-    "{why}. Start Gatepost as a plain user, or name a Postgres of your own in GATEPOST_DATABASE_URL"
+    "Postgres does not run as root, and here root may neither make a user namespace (unshare --user) "
+    "nor run {binary} as uid {uid}: {why}. "
+    "Start Gatepost as a plain user, or set GATEPOST_DATABASE_URL"
 )
 
 
