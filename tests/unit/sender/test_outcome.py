@@ -89,7 +89,11 @@ def test_words_hold_no_addresses_and_no_control_characters() -> None:
 
 @pytest.mark.parametrize(
     ("text", "found"),
-    [("2.0.0 Ok: queued as 4Zk9Yx1Q", "4Zk9Yx1Q"), ("OK id=1tFb2q-0001xy-2B", "1tFb2q-0001xy-2B"), ("2.0.0 fine", None)],
+    [
+        ("2.0.0 Ok: queued as 4Zk9Yx1Q", "4Zk9Yx1Q"),
+        ("OK id=1tFb2q-0001xy-2B", "1tFb2q-0001xy-2B"),
+        ("2.0.0 fine", None),
+    ],
 )
 def test_the_queue_id_is_found(text: str, found: str | None) -> None:
     assert found == judge(Ended(Stage.DOT, Reply(250, text), is_dot_written=True)).remote_id

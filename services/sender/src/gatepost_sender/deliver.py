@@ -23,7 +23,7 @@ from gatepost_sender.route import Router
 from gatepost_sender.settings import SenderSettings
 from gatepost_sender.signing import Signer
 from gatepost_sender.steps import Clock, Steps
-from gatepost_store import Moved
+from gatepost_store import Moved, StepRefused
 
 log = get_logger()
 _GREATEST_PAUSE_S = 5.0
@@ -106,6 +106,9 @@ class Courier:
                     due.message_id, due.id, due.of_release, outcome, via=via, due_at=due_at, proven_by=proven_by
                 )
                 break
+            except StepRefused:
+                log.exception("an outcome was refused; its lease will end", delivery_id=due.id, outcome=outcome.verdict)
+                return
             except Exception:
                 log.exception("an outcome could not be written yet", delivery_id=due.id, outcome=outcome.verdict)
                 await asyncio.sleep(pause_s)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
@@ -11,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from gatepost_mail.content import Content
 from gatepost_oversight.grant import GrantRefused, recipients_digest, verify_grant
+from gatepost_store import Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Due:
     gives_up_at: datetime
 
     @classmethod
-    def of(cls, row: Mapping[str, Any]) -> Self:
+    def of(cls, row: Record) -> Self:
         """From the record the database gave."""
         fields: dict[str, Any] = {name: row[name] for name in cls.__slots__}
         return cls(**fields | {"recipients": tuple(row["recipients"])})

@@ -83,7 +83,10 @@ class Watch:
             return
         self._counts.takeovers.labels("claimed").inc()
         log.info("a delivery was taken over from a sender that died", delivery_id=row["id"])
-        due = Due.of(await self._store.fetchrow("one", row["id"], self._life))
+        found = await self._store.fetchrow("one", row["id"], self._life)
+        if found is None:
+            return
+        due = Due.of(found)
         is_old = now - row["lease_until"] > _OLD_CLAIM
         if is_old or not self._queue.resume(due):
             outcome = Outcome(Verdict.DEFERRED, Stage.QUEUE, words="the sender died before the final dot")
