@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from itertools import pairwise
 from typing import Any
 
 from gatepost_contracts.email import EmailReceived, EmailRejected
@@ -74,7 +75,7 @@ async def test_a_failure_is_tried_again_with_a_growing_delay(run: Any, operator:
     await eventually(lambda: writer.done, "success")
 
     moments = [at for _, at in writer.begun]
-    gaps = [later - earlier for earlier, later in zip(moments, moments[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(moments)]
     assert len(gaps) == 3
     assert gaps[0] >= 0.15 and gaps[1] >= 0.3 and gaps[2] >= 0.6, gaps
     await eventually(lambda: _is_zero(operator), "the ack")
