@@ -15,11 +15,11 @@ from gatepost_oversight.terms import Conjunct
 class On(StrEnum):
     """What a row moves."""
 
-    NEW = "new"             # makes a message
+    NEW = "new"  # makes a message
     MESSAGE = "message"
-    DELIVERY = "delivery"   # one recipient; the message's state follows
-    REVISION = "revision"   # adds a revision, the message's state stays
-    WORLD = "world"         # a mailbox, a pause, a suppression, an endpoint; never a mail
+    DELIVERY = "delivery"  # one recipient; the message's state follows
+    REVISION = "revision"  # adds a revision, the message's state stays
+    WORLD = "world"  # a mailbox, a pause, a suppression, an endpoint; never a mail
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,12 @@ class Move:
     src: frozenset[State]
     roles: frozenset[Role]
     guard: tuple[Conjunct, ...]
-    dst: State | None               # None: the state stays (revisions, world)
+    dst: State | None  # None: the state stays (revisions, world)
     set: tuple[tuple[str, Expr], ...]
     emits: tuple[str, ...]
-    services: tuple[str, ...]       # whose database role runs it
+    services: tuple[str, ...]  # whose database role runs it
     doc: str
-    releases: bool = False          # inserts one delivery per recipient that has no end yet
+    releases: bool = False  # inserts one delivery per recipient that has no end yet
     takes_back: State | None = None  # what open deliveries of the present release become
     must_name_version: bool = False
 

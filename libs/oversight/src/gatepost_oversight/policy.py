@@ -26,12 +26,12 @@ class Facts:
     mode: Mode = Mode.GATED_SEND
     suppressed: bool = False
     blocked: bool = False
-    loop: bool = False                      # it would answer a mail that came from here
+    loop: bool = False  # it would answer a mail that came from here
     draft_failed: bool = False
     placeholder: bool = False
     render_mismatch: bool = False
     unsupported_commitment: bool = False
-    foreign_content: bool = False           # content whose owner is not among the recipients
+    foreign_content: bool = False  # content whose owner is not among the recipients
     new_link: bool = False
     new_recipient: bool = False
     suspected_injection: bool = False

@@ -9,17 +9,17 @@ from enum import StrEnum
 class State(StrEnum):
     """Where a mail, or one delivery of it, stands."""
 
-    RECEIVED = "received"           # inbound, agents may see it
-    QUARANTINED = "quarantined"     # inbound, kept aside
-    DISCARDED = "discarded"         # inbound, thrown away by a person
-    DRAFTING = "drafting"           # asked for, nothing adopted yet
-    DRAFTED = "drafted"             # adopted, not judged yet
-    HELD = "held"                   # waits for a person; of a delivery: given back
-    REVISING = "revising"           # sent back to its author
-    RELEASED = "released"           # may leave
-    SENDING = "sending"             # a sender has claimed it
-    DEFERRED = "deferred"           # will be tried again
-    UNCERTAIN = "uncertain"         # nobody can know whether it was taken
+    RECEIVED = "received"  # inbound, agents may see it
+    QUARANTINED = "quarantined"  # inbound, kept aside
+    DISCARDED = "discarded"  # inbound, thrown away by a person
+    DRAFTING = "drafting"  # asked for, nothing adopted yet
+    DRAFTED = "drafted"  # adopted, not judged yet
+    HELD = "held"  # waits for a person; of a delivery: given back
+    REVISING = "revising"  # sent back to its author
+    RELEASED = "released"  # may leave
+    SENDING = "sending"  # a sender has claimed it
+    DEFERRED = "deferred"  # will be tried again
+    UNCERTAIN = "uncertain"  # nobody can know whether it was taken
     DELIVERED = "delivered"
     BOUNCED = "bounced"
     REJECTED = "rejected"

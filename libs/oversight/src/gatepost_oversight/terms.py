@@ -29,9 +29,7 @@ def stricter(a: Expr, b: Expr) -> Expr:
 
 
 BASE = ite(ne(var("granted_mode"), NOTHING), var("granted_mode"), var("mode"))
-COVERED = any_of(
-    eq(var("ask"), NOTHING), all_of(is_true(var("covers_ask")), eq(var("ask"), const(Mode.GATED_SEND)))
-)
+COVERED = any_of(eq(var("ask"), NOTHING), all_of(is_true(var("covers_ask")), eq(var("ask"), const(Mode.GATED_SEND))))
 ASKED = ite(COVERED, BASE, var("ask"))
 LIMIT = stricter(BASE, var("ceiling"))
 EFFECTIVE = stricter(LIMIT, ASKED)
@@ -43,7 +41,10 @@ READ_ONLY = any_of(
 )
 
 FIRST = all_of(
-    ne(var("ok1"), NOTHING), eq(var("ok1_hash"), var("content")), is_true(var("ok1_active")), ne(var("content"), NOTHING)
+    ne(var("ok1"), NOTHING),
+    eq(var("ok1_hash"), var("content")),
+    is_true(var("ok1_active")),
+    ne(var("content"), NOTHING),
 )
 SECOND = all_of(
     ne(var("ok2"), NOTHING), eq(var("ok2_hash"), var("content")), is_true(var("ok2_active")), ne(var("ok1"), var("ok2"))

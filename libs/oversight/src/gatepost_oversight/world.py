@@ -47,4 +47,3 @@ WORLD: tuple[Move, ...] = (
     move("N2", "exhaust_endpoint", (), (SYSTEM,), (), None,
          "A webhook delivery ran out of attempts.", emits="endpoint.exhausted", on=On.WORLD, by="notifier"),
 )  # fmt: skip
-

@@ -1,0 +1,98 @@
+"""Where each variable of the table stands in the database. Aliases: m message, d delivery, b mailbox, h thread,
+g the grant of a looser mode, rv the revision that the command names, c the command."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from gatepost_oversight.move import On
+from gatepost_oversight.states import OPEN
+
+_OPEN = ", ".join(f"'{state}'" for state in sorted(OPEN))
+_ACTIVE = "(NOT EXISTS (SELECT 1 FROM api_key a WHERE a.id = {} AND a.revoked_at IS NOT NULL))"
+_SUPPRESSED = (
+    "EXISTS (SELECT 1 FROM suppression s WHERE s.tenant_id = m.tenant_id AND s.address = {}"
+    " AND (s.mailbox_id IS NULL OR s.mailbox_id = m.mailbox_id))"
+)
+_DELIVERIES = "(SELECT 1 FROM delivery o WHERE o.message_id = m.id AND {})"
+
+_MESSAGE: Mapping[str, str] = {
+    "st": "m.state", "version": "m.version", "mailbox": "m.mailbox_id", "direction": "m.direction",
+    "drafter": "m.author", "ask": "m.ask", "content": "m.content", "revision": "m.revision",
+    "placeholder": "m.placeholder", "system_template": "m.system_template", "mode_grant_id": "m.mode_grant_id",
+    "ok1": "m.ok1", "ok1_hash": "m.ok1_hash", "ok1_active": _ACTIVE.format("m.ok1_key"),
+    "ok2": "m.ok2", "ok2_hash": "m.ok2_hash", "ok2_active": _ACTIVE.format("m.ok2_key"),
+    "rounds": "m.rounds", "rounds_max": "b.rounds_max", "release": "m.release",
+    # the world, read live
+    "mode": "b.mode", "ceiling": "b.ceiling",
+    "granted_mode": "g.mode", "covers_ask": "g.covers_ask",
+    "two_person": "(b.two_person OR (SELECT t.two_person FROM tenant t WHERE t.id = m.tenant_id))",
+    "policy_block": "(m.policy_block OR b.policy_block)",
+    "paused": (
+        "(m.mailbox_id <> 'mbx_system' AND EXISTS (SELECT 1 FROM pause p WHERE p.tenant_id = m.tenant_id"
+        " AND p.lifted_at IS NULL AND (p.scope = 'tenant' OR (p.scope = 'mailbox' AND p.target = m.mailbox_id)"
+        " OR (p.scope = 'agent' AND p.target = m.author) OR (p.scope = 'category' AND p.target = m.category))))"
+    ),
+    # any recipient; once released, all that are still open (one alone is T10d's)
+    "suppressed": (
+        f"(CASE WHEN m.state IN ({_OPEN}) THEN EXISTS (SELECT 1 FROM delivery o WHERE o.message_id = m.id"
+        " AND o.of_release = m.release AND o.state IN ('released', 'deferred')) AND NOT EXISTS (SELECT 1 FROM delivery o"
+        " WHERE o.message_id = m.id AND o.of_release = m.release AND o.state IN ('released', 'deferred')"
+        f" AND NOT {_SUPPRESSED.format('o.recipient')}) ELSE {_SUPPRESSED.format('ANY(m.recipients)')} END)"
+    ),
+    "thread_head": "h.head",
+    "overdue": "(m.expires_at <= clock_timestamp())",
+    "attempted": "EXISTS " + _DELIVERIES.format("o.attempts > 0"),
+    "claimed": "EXISTS " + _DELIVERIES.format("o.state = 'sending'"),
+    "unfinished": (
+        "EXISTS (SELECT 1 FROM unnest({recipients}) r WHERE NOT EXISTS (SELECT 1 FROM delivery o WHERE o.message_id = m.id"
+        " AND o.recipient = r AND o.state IN ('delivered', 'bounced', 'refused')))"
+    ),
+    "newer": (
+        "EXISTS (SELECT 1 FROM message o WHERE o.thread_id = m.thread_id AND o.direction = 'outbound' AND o.id <> m.id"
+        " AND o.answers > m.answers AND o.revision > 0 AND o.state IN ('drafted', 'held', 'revising', 'released',"
+        " 'sending', 'deferred', 'uncertain', 'delivered'))"
+    ),
+    "next_n": "(SELECT coalesce(max(o.n), 0) + 1 FROM revision o WHERE o.message_id = m.id)",
+    # the revision that the command names
+    "rev_n": "rv.n", "rev_kind": "rv.kind", "rev_author": "rv.author", "rev_content": "rv.content_sha256",
+    "rev_placeholder": "rv.placeholder", "rev_recipients": "rv.recipients", "rev_subject": "rv.subject",
+    "rev_category": "coalesce(rv.category, m.category)", "rev_evidence": "rv.evidence", "rev_ask": "rv.ask",
+}  # fmt: skip
+
+_DELIVERY: Mapping[str, str] = {
+    "st_delivery": "d.state", "of_release": "d.of_release", "used": "d.used", "sent_hash": "d.sent_hash",
+    "phase": "d.phase", "owner": "d.owner", "attempts": "d.attempts",
+    "due": "(d.due_at <= clock_timestamp())", "lease_over": "(d.lease_until <= clock_timestamp())",
+    "suppressed": _SUPPRESSED.format("d.recipient"),
+    "turn": (
+        "(NOT EXISTS (SELECT 1 FROM delivery o WHERE o.thread_id = d.thread_id AND o.recipient = d.recipient"
+        " AND o.state IN ('released', 'sending', 'deferred') AND o.message_id <> d.message_id"
+        " AND (o.queued_at, o.id) < (d.queued_at, d.id)"
+        " AND EXISTS (SELECT 1 FROM message q WHERE q.id = o.message_id AND q.release = o.of_release"
+        f" AND q.state IN ({_OPEN}))))"
+    ),
+}  # fmt: skip
+
+_NEW: Mapping[str, str] = {"mode": "b.mode", "ceiling": "b.ceiling", "mailbox": "b.id"}
+
+_EXISTS = {
+    "W5": "EXISTS (SELECT 1 FROM pause p WHERE p.id = c.pause_id AND p.tenant_id = b.tenant_id AND p.lifted_at IS NULL)",
+    "W6": "EXISTS (SELECT 1 FROM suppression s WHERE s.id = c.suppression_id)",
+    "W7": (
+        "EXISTS (SELECT 1 FROM suppression s WHERE s.tenant_id = b.tenant_id AND s.address = c.address"
+        " AND (s.mailbox_id IS NULL OR b.id = 'mbx_system' OR s.mailbox_id = b.id))"
+    ),
+    "N1": "EXISTS (SELECT 1 FROM endpoint e WHERE e.id = c.endpoint_id AND e.is_active)",
+}
+_EXISTS |= {"W6u": _EXISTS["W6"], "W6c": _EXISTS["W6"]}
+_WORLD: Mapping[str, str] = {"mode": "b.mode", "ceiling": "b.ceiling", "exists": "{exists}"}
+
+FACTS: Mapping[On, Mapping[str, str]] = {
+    On.MESSAGE: _MESSAGE, On.REVISION: _MESSAGE, On.DELIVERY: _DELIVERY, On.NEW: _NEW, On.WORLD: _WORLD,
+}  # fmt: skip
+
+
+def exists(row: str) -> str:
+    """What `exists` means for this world row."""
+    return _EXISTS.get(row, "true")

@@ -1,0 +1,49 @@
+"""The statements of the world rows: a mailbox carries their audit records, and no mail is touched."""
+
+from __future__ import annotations
+
+from gatepost_oversight.move import Move
+from gatepost_oversight.sql_facts import exists
+from gatepost_oversight.sql_parts import ALREADY, REFUSED, cmd, conjuncts, record_head, record_tail, values_set, written
+
+_EFFECTS: dict[str, str] = {
+    "W4": """
+  effect AS (INSERT INTO pause (id, tenant_id, mailbox_id, scope, target, reason, by)
+    SELECT v.pause_id, v.tenant_id, v.id, v.scope, v.target, coalesce(v.reason, ''), coalesce(v.principal, v.actor)
+    FROM moved v),""",
+    "W5": """
+  effect AS (UPDATE pause p SET lifted_at = now(), lifted_by = v.principal FROM moved v WHERE p.id = v.pause_id),""",
+    "W7": """
+  effect AS (DELETE FROM suppression s USING moved v WHERE s.tenant_id = v.tenant_id AND s.address = v.address
+    AND (s.mailbox_id IS NULL OR v.id = 'mbx_system' OR s.mailbox_id = v.id)),""",
+    "N1": """
+  effect AS (UPDATE endpoint e SET is_active = false, disabled_reason = v.reason FROM moved v
+    WHERE e.id = v.endpoint_id),""",
+}
+
+
+def world_statement(move: Move, service: str) -> list[str]:
+    """One world row. A suppression is inserted first: whoever finds it there already changes nothing."""
+    computed, assigned = values_set(move)
+    before = []
+    if move.id.startswith("W6"):
+        before.append(f"""{cmd(move.id)}
+  INSERT INTO suppression (id, tenant_id, mailbox_id, address, reason, message_id)
+    SELECT c.suppression_id, c.tenant_id, CASE WHEN c.scope = 'mailbox' THEN c.mailbox_id END, c.address, c.reason,
+      c.message_id FROM cmd c ON CONFLICT DO NOTHING""")
+    head = record_head(move, source="b.mode", mailbox="b.id", subject="b.id", mode="NULL::text")
+    to = "c.mode" if any(name == "mode" for name, _ in move.set) else "b.mode"
+    main = f"""{cmd(move.id)},
+  checked AS MATERIALIZED (SELECT c.*, b.version AS v0{computed},
+    {conjuncts(move).replace("{exists}", exists(move.id))} AS failed,
+    {ALREADY} AS already,
+    {head} AS head, {record_tail(to, tenant="b.tenant_id", thread="NULL")} AS tail
+    FROM cmd c JOIN LATERAL (SELECT * FROM mailbox WHERE mailbox.id = c.mailbox_id OFFSET 0) b ON true),
+  moved AS (UPDATE mailbox b SET version = b.version + 1, last_row = '{move.id}'{assigned}
+    FROM checked k WHERE b.id = k.mailbox_id AND b.id = ANY(wids) AND b.version = k.v0 AND k.failed = '{{}}'
+      AND k.already IS NULL
+    RETURNING k.ord, b.id, b.tenant_id, b.id AS mailbox_id, b.version AS seq, k.principal, k.actor, k.pause_id, k.scope,
+      k.target, k.reason, k.address, k.endpoint_id, k.command_id, k.head || b.version || k.tail AS record),\
+{_EFFECTS.get(move.id, "")}{written(move, service)}
+  SELECT v.ord, v.seq, NULL::integer, '{{}}'::text[], v.record, NULL::text FROM moved v{REFUSED}"""
+    return [*before, "RETURN QUERY " + main]

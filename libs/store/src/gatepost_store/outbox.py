@@ -1,0 +1,104 @@
+"""From committed steps to published events: at once after the commit, and by a sweeper what a crash left.
+
+An event follows from its audit record alone, so whoever publishes it makes the same one. A published event's outbox row
+is deleted with the next batch; until then it is published twice at worst, with the same id.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from gatepost_contracts.catalogue import CATALOGUE
+from gatepost_contracts.event import Event
+from gatepost_contracts.records import event_from_record
+from gatepost_store.pool import Pool, Record, as_unavailable
+from gatepost_store.settings import StoreSettings
+
+Publisher = Callable[[list[Event]], Awaitable[Sequence[bool]]]
+_MOST = 500
+
+_LEFT = """
+SELECT o.id, o.type, a.record FROM outbox o
+  JOIN audit_record a ON a.subject_id = o.subject_id AND a.seq = o.seq
+ WHERE o.service = $1 AND o.at < clock_timestamp() - make_interval(secs => $2)
+ ORDER BY o.at, o.id LIMIT 200 FOR UPDATE OF o SKIP LOCKED"""
+DELETE = "DELETE FROM outbox WHERE id = ANY($1::text[])"
+
+
+class Outbox:
+    """Publishes what the writer committed."""
+
+    def __init__(self, service: str, settings: StoreSettings, done: Callable[[Sequence[str]], None]) -> None:
+        self.publisher: Publisher | None = None
+        self._service, self._settings, self._done = service, settings, done
+        self._types = frozenset(entry.model.type for entry in CATALOGUE if service in entry.owners)
+        self._queue: list[Event] = []
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._closing = False
+
+    def start(self) -> None:
+        """Begin to publish."""
+        self._task = asyncio.create_task(self._run(), name="outbox")
+
+    async def close(self) -> None:
+        """Publish what waits, then end."""
+        self._closing = True
+        self._wake.set()
+        if self._task is not None:
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    def committed(self, rows: Sequence[Record]) -> None:
+        """Take the events of what moved in a batch. Without a publisher they stay in the outbox."""
+        if self.publisher is None:
+            return
+        for row in rows:
+            if row["seq"] is not None and '"emits":[]' not in row["record"]:
+                self._queue.extend(self._events(row["record"]))
+        self._wake.set()
+
+    def _events(self, record_text: str) -> list[Event]:
+        record: dict[str, Any] = json.loads(record_text)
+        return [event_from_record(record, kind) for kind in record["emits"] if kind in self._types]
+
+    async def _run(self) -> None:
+        while True:
+            while not self._queue:
+                if self._closing:
+                    return
+                self._wake.clear()
+                await self._wake.wait()
+            events, self._queue = self._queue[:_MOST], self._queue[_MOST:]
+            with contextlib.suppress(Exception):  # what was not published stays for the sweeper
+                await self._publish(events)
+
+    async def _publish(self, events: list[Event]) -> None:
+        if self.publisher is None:
+            return
+        answers = await self.publisher(events)
+        self._done([event.event_id for event, stored in zip(events, answers, strict=True) if stored])
+
+    async def sweep_once(self, pool: Pool, *, older_than_s: float | None = None) -> int:
+        """Publish up to 200 events of this service that have waited too long; how many went out."""
+        if self.publisher is None:
+            return 0
+        age = self._settings.sweep_age_s if older_than_s is None else older_than_s
+        async with (
+            as_unavailable(),
+            pool.acquire(timeout=self._settings.connect_timeout_s) as connection,
+            connection.transaction(),
+        ):
+            rows = await connection.fetch(_LEFT, self._service, age)
+            if not rows:
+                return 0
+            events = [event_from_record(json.loads(row["record"]), row["type"]) for row in rows]
+            answers = await self.publisher(events)
+            gone = [event.event_id for event, stored in zip(events, answers, strict=True) if stored]
+            if gone:
+                await connection.execute(DELETE, gone)
+            return len(gone)
