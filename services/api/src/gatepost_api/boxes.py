@@ -14,7 +14,7 @@ from gatepost_api.errors import Refusal, invalid
 from gatepost_api.lenient import bare
 from gatepost_api.moments import iso, millis
 from gatepost_api.office import Call, Office, Reply
-from gatepost_api.views import Row
+from gatepost_api.status import Row
 from gatepost_contracts.commands import SetMode
 from gatepost_contracts.email import Mode as ModeWord
 from gatepost_contracts.ids import new_id

@@ -10,10 +10,11 @@ from gatepost_api.errors import Refusal, invalid
 from gatepost_api.lenient import bare
 from gatepost_api.moments import after, cursor_for, iso
 from gatepost_api.office import Call, Office, Reply
-from gatepost_api.views import Row
+from gatepost_api.status import Row
 from gatepost_contracts.commands import RemoveSuppression
 from gatepost_contracts.ids import new_id
 from gatepost_oversight.credential import SCOPES, scope_conflict
+from gatepost_store import Stayed
 
 SHOWN = 12  # characters of a key that are kept to recognise it by
 
@@ -115,7 +116,11 @@ async def suppress(
         "mailbox_id": mailbox_id or "mbx_system", "suppression_id": suppression_id, "address": address, "reason": reason,
         "scope": "mailbox" if mailbox_id else "tenant", "emits": list(emits),
     }  # fmt: skip
-    await office.store.insert("W6", payload, by=office.actor(call), data=data)
+    if call.caller.tenant_id:
+        payload["tenant_id"] = call.caller.tenant_id
+    made = await office.store.insert("W6", payload, by=office.actor(call), data=data)
+    if isinstance(made, Stayed):
+        raise Refusal("unavailable")
     return suppression_id
 
 

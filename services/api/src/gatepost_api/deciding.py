@@ -14,8 +14,8 @@ from gatepost_api.gatherings import CUT as BODY_CUT
 from gatepost_api.gatherings import THREAD_TAIL, diff_of, pending_view, thread_view
 from gatepost_api.moments import after, cursor_for, iso
 from gatepost_api.office import Call, Office, Reply, refusal_of
-from gatepost_api.status import has_left, is_waiting, status_of
-from gatepost_api.views import Row, email_view
+from gatepost_api.status import Row, has_left, is_waiting, status_of
+from gatepost_api.views import email_view
 from gatepost_contracts.commands import Cancel, CommandReply, Decide, Pause, Resolve, Resume
 
 _ACTIONS: dict[str, Literal["approve", "reject"]] = {

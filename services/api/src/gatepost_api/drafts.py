@@ -5,15 +5,16 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from gatepost_api.errors import Refusal, invalid
 from gatepost_api.office import Call, Office
-from gatepost_api.views import Row
+from gatepost_api.status import Row
 from gatepost_mail.content import Content, File
 from gatepost_mail.render import Answered, DraftText, SenderIdentity, has_placeholder, render
+from gatepost_oversight.credential import Role
 from gatepost_store import Stayed
 
 FILES_MOST = 50
@@ -90,12 +91,12 @@ def answered(mail: Row | None, message_id: str | None = None) -> Answered | None
 
 
 def revision_of(
-    content: Content, markdown: str, *, call: Call, mail: Mapping[str, Any], kind: str, answers: str | None, ask: str | None,
+    content: Content, markdown: str, *, call: Call, kind: str, answers: str | None, ask: str | None,
     category: str | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """The columns of a revision; its number is given by the statement that inserts it."""
     return {
-        "tenant_id": mail["tenant_id"], "mailbox_id": mail["mailbox_id"], "message_id": mail["id"], "kind": kind,
+        "kind": kind,
         "content_sha256": content.sha256, "content": content.canonical_text(), "markdown": markdown, "subject": content.subject,
         "recipients": list(content.recipients), "author": call.caller.principal_id, "author_key": call.caller.key_id,
         "author_kind": call.caller.kind, "ask": ask, "placeholder": has_placeholder(markdown) or has_placeholder(content.subject),
@@ -127,20 +128,23 @@ async def edit(
     )  # fmt: skip
     answers = Answered(before.in_reply_to, before.references, before.subject) if before.in_reply_to else None
     content = content_of(box, tenant, draft, answers, author_kind=mail["author_kind"] or "agent")
-    rev = revision_of(content, text, call=call, mail=mail, kind="edit", answers=head or mail["thread_head"], ask=mail["ask"])
-    number = await insert_revision(office, call, mail["id"], rev, {}, files=(), emits=())
+    rev = revision_of(content, text, call=call, kind="edit", answers=head or mail["thread_head"], ask=mail["ask"])
+    number = await insert_revision(office, call, mail["id"], rev, {}, files=())
     return Written(text, number, content.sha256)
 
 
 async def insert_revision(
-    office: Office, call: Call, message_id: str, rev: dict[str, Any], data: dict[str, Any], *, files: Sequence[Attached],
-    emits: tuple[str, ...],
-) -> int:  # fmt: skip
-    """One R1 step; the number of the new revision."""
-    payload = {"message_id": message_id, "rev": rev, "kind": rev["kind"], "emits": list(emits), "files": listed(files)}
-    made = await office.store.insert("R1", payload, by=office.actor(call), data=data, raw=[f.data for f in files] or None)
-    if isinstance(made, Stayed):
-        if made.failed and "OWN" in made.failed:
+    office: Office, call: Call, message_id: str, rev: dict[str, Any], data: dict[str, Any], *, files: Sequence[Attached]
+) -> int:
+    """One further revision; its number. An edit tells nobody, a draft is told as email.drafted."""
+    payload = {"message_id": message_id, "rev": rev, "files": listed(files)}
+    role = Role.REVIEWER if rev["kind"] == "edit" else Role.AGENT
+    made = await office.store.insert("R1", payload, by=office.actor(call, role), data=data, raw=[f.data for f in files] or None)
+    if isinstance(made, Stayed) or made.record is None:
+        failed = made.failed if isinstance(made, Stayed) else None
+        if failed is None:
+            raise Refusal("in_flight", id=message_id, headers={"Retry-After": "1"})
+        if "OWN" in failed:
             raise Refusal("not_found", "There is no such mail of yours.")
         raise Refusal("not_editable", id=message_id)
     return int(made.record["data"]["revision"])
@@ -159,7 +163,7 @@ def files_of(files: Sequence[Attached]) -> tuple[File, ...]:
     return tuple(File(name=f.name, type=f.content_type, sha256=f.sha256) for f in files)
 
 
-async def surroundings(office: Office, mail: Mapping[str, Any]) -> tuple[Row, Row]:
+async def surroundings(office: Office, mail: Row) -> tuple[Row, Row]:
     """The mailbox and the tenant of a mail."""
     boxes = await office.store.fetch("mailboxes_by", mail["tenant_id"], [mail["mailbox_id"]], [])
     tenant = await office.store.fetchrow("tenant", mail["tenant_id"])

@@ -8,8 +8,8 @@ from typing import Any
 
 from gatepost_api.aliases import THREAD, named
 from gatepost_api.moments import iso
-from gatepost_api.status import has_left
-from gatepost_api.views import Eyes, Row, email_view, stripped
+from gatepost_api.status import Row, has_left
+from gatepost_api.views import Eyes, email_view, stripped
 
 THREAD_TAIL, CUT = 20, 4000
 

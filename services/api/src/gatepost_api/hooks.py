@@ -15,7 +15,7 @@ from gatepost_api.aliases import PAGE, WEBHOOK, named
 from gatepost_api.errors import Refusal, invalid
 from gatepost_api.moments import iso
 from gatepost_api.office import Call, Office, Reply
-from gatepost_api.views import Row
+from gatepost_api.status import Row
 from gatepost_contracts.ids import new_id
 from gatepost_runtime.keys import seal
 

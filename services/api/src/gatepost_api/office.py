@@ -14,7 +14,8 @@ from gatepost_api.caller import Caller, KeyRing
 from gatepost_api.errors import Refusal, invalid
 from gatepost_api.lenient import Fields
 from gatepost_api.settings import ApiSettings
-from gatepost_api.views import Eyes, Row
+from gatepost_api.status import Row
+from gatepost_api.views import Eyes
 from gatepost_contracts.commands import Command, CommandReply, Door
 from gatepost_contracts.ids import new_id
 from gatepost_mail import tokens
@@ -82,7 +83,7 @@ class Office:
         ids = [name for name in names if "@" not in name]
         addresses = [name.lower() for name in names if "@" in name]
         rows = await self.store.fetch("mailboxes_by", call.caller.tenant_id, [*ids, *map(_as_id, ids)], addresses)
-        seen = [row for row in rows if call.caller.sees(row["id"])]
+        seen: list[Row] = [row for row in rows if call.caller.sees(row["id"])]
         known = {row["id"].lower() for row in seen} | {row["address"] for row in seen}
         if any(name.lower() not in known for name in names):
             raise Refusal("not_found", "There is no such mailbox.")

@@ -13,7 +13,7 @@ from typing import Any
 
 from gatepost_api.errors import Refusal, invalid
 from gatepost_api.office import Call, Office, Reply
-from gatepost_api.views import Row
+from gatepost_api.status import Row
 from gatepost_contracts.canonical import canonical, sha256_hex
 
 KEY_MOST = 200

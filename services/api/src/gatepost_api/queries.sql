@@ -340,3 +340,7 @@ SELECT id, tenant_id FROM mailbox WHERE id = $1;
 
 -- drop_expired --
 DELETE FROM idempotency WHERE tenant_id = $1 AND principal_id = $2 AND key = $3 AND created_at < now() - make_interval(secs => $4);
+
+-- thread_metadata --
+-- The newest metadata of a thread stays with it.
+UPDATE thread SET metadata = metadata || $3::jsonb WHERE tenant_id = $1 AND id = $2;

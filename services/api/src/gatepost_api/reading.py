@@ -13,8 +13,8 @@ from gatepost_api.errors import Refusal, invalid
 from gatepost_api.gatherings import history_of, thread_view
 from gatepost_api.moments import after, cursor_for, iso
 from gatepost_api.office import Call, Office, Reply
-from gatepost_api.status import DIRECTIONS, WORDS, Filter, filter_of
-from gatepost_api.views import Row, email_view
+from gatepost_api.status import DIRECTIONS, WORDS, Filter, Row, filter_of
+from gatepost_api.views import email_view
 from gatepost_mail.parse import attachment_bytes
 
 THREAD_MOST = 500

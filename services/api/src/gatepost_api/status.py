@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from gatepost_api.errors import Refusal
 
 GATED = "gated_all"
+
+
+class Row(Protocol):
+    """What a status follows from: values by column name."""
+
+    def __getitem__(self, column: str, /) -> Any:
+        """The value of a column."""
+
 
 _OUTBOUND = {
     "drafting": "pending_scan",
@@ -77,11 +84,13 @@ def filter_of(word: str | None) -> Filter:
         return Filter()
     found = WORDS.get(word.strip().lower())
     if found is None:
-        raise Refusal("invalid_request", f"status: {word[:40]!r} is unknown", known=sorted(WORDS), fields={"status": "unknown"})
+        raise Refusal(
+            "invalid_request", f"status: {word[:40]!r} is unknown", known=sorted(WORDS), fields={"status": "unknown"}
+        )
     return found
 
 
-def status_of(mail: Mapping[str, Any], now: datetime) -> str:
+def status_of(mail: Row, now: datetime) -> str:
     """The published word for where a mail stands."""
     state = str(mail["state"])
     if mail["direction"] == "inbound":
@@ -97,13 +106,13 @@ def status_of(mail: Mapping[str, Any], now: datetime) -> str:
     return _OUTBOUND.get(state, state)
 
 
-def has_left(mail: Mapping[str, Any]) -> bool:
+def has_left(mail: Row) -> bool:
     """Has any recipient been served? Then it belongs to what the participants have seen."""
     if mail["state"] == "delivered" or mail["delivered_at"]:
         return True
     return any(d["state"] == "delivered" for d in mail["deliveries"] or ())
 
 
-def is_waiting(mail: Mapping[str, Any]) -> bool:
+def is_waiting(mail: Row) -> bool:
     """Does a person have to look at it?"""
     return mail["state"] == "held" or (mail["state"] == "quarantined" and GATED in mail["quarantined_for"])

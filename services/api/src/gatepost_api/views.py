@@ -12,16 +12,15 @@ from typing import Any
 from gatepost_api.aliases import BODIES, EMAIL, named
 from gatepost_api.caller import Caller
 from gatepost_api.moments import iso, utc
-from gatepost_api.status import has_left, is_waiting, status_of
+from gatepost_api.status import Row, has_left, is_waiting, status_of
 from gatepost_oversight.mode import Mode, effective
 from gatepost_oversight.policy import RULES
 
 _PREFIXES = re.compile(r"^(?:\s*(?:re|fwd?|aw|wg|sv|antw|tr|rif)\s*(?:\[\d+\])?\s*:\s*)+", re.IGNORECASE)
 _OPEN_TO_AUTHOR = frozenset({"held", "revising"})
+_DECISIONS = {"edit_approve": "approve", "admit": "approve", "send_back": "reject", "discard": "reject"}
 _ENDED_WITHOUT_LEAVING = frozenset({"rejected", "refused", "cancelled", "expired", "superseded"})
 _PUBLIC_METADATA_MOST = 100
-
-Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -196,7 +195,7 @@ def _decision(mail: Row) -> str | None:
     action = mail["decision_action"]
     if action is None:
         return None
-    return {"edit_approve": "approve", "admit": "approve", "send_back": "reject", "discard": "reject"}.get(action, action)
+    return _DECISIONS.get(action, str(action))
 
 
 def _author(mail: Row) -> dict[str, Any]:

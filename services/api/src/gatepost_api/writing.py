@@ -19,12 +19,14 @@ from gatepost_api.drafts import Attached
 from gatepost_api.errors import Refusal, invalid
 from gatepost_api.moments import iso
 from gatepost_api.office import Call, Office, Reply
-from gatepost_api.status import has_left, status_of
-from gatepost_api.views import Row, effective_mode, stripped
+from gatepost_api.status import Row, has_left, status_of
+from gatepost_api.views import effective_mode, stripped
 from gatepost_contracts.ids import new_id
 from gatepost_mail.content import Content
 from gatepost_mail.render import DraftText
+from gatepost_oversight.credential import Role
 from gatepost_oversight.mode import Mode, effective, strictest
+from gatepost_store import Stayed
 
 BODY_MOST, SUBJECT_MOST, RECIPIENTS_MOST = 262_144, 998, 50
 _TIMINGS = ("gate_first", "schedule_first")
@@ -230,36 +232,32 @@ async def _write(office: Office, call: Call, request: Request) -> Reply:
     }  # fmt: skip
     head = request.thread["head"] if request.thread else None
     rev = drafts.revision_of(
-        content, request.markdown, call=call, mail=mail, kind="draft", answers=head, ask=ask, category=request.category
+        content, request.markdown, call=call, kind="draft", answers=head, ask=ask, category=request.category
     )
-    thread: dict[str, Any] = {"participants": list(content.recipients)}
-    if request.metadata:
-        thread["metadata"] = request.metadata
+    thread: dict[str, Any] = {"id": thread_id}
     if request.thread is None:
-        thread |= {"new": True, "external_id": request.external_id, "subject": stripped(content.subject)}
+        thread |= {
+            "new": True, "external_id": request.external_id, "subject": stripped(content.subject), "metadata": request.metadata,
+        }  # fmt: skip
     payload = {
         "m": mail, "rev": rev, "thread": thread, "files": drafts.listed(request.files),
         "idem": {"principal_id": call.caller.principal_id, "key": name, "request_sha256": sha256},
     }  # fmt: skip
     made = await office.store.insert(
-        "T05", payload, by=office.actor(call), data={**drafts.event_of(content, call), "revision": 1},
+        "T05", payload, by=office.actor(call, Role.AGENT), data={**drafts.event_of(content, call), "revision": 1},
         raw=[f.data for f in request.files] or None,
     )  # fmt: skip
-    if getattr(made, "duplicate", False) or getattr(made, "record", None) is None:
+    if isinstance(made, Stayed):
+        if made.failed and "THREAD" in made.failed:
+            raise Refusal("conflicting_fields", "`thread_id` names a thread of another mailbox.")
+        raise Refusal("in_flight", headers={"Retry-After": "1"})
+    if made.duplicate:
         if (again := await _repeat(office, call, name, sha256, life_s, chosen=chosen)) is not None:
             return again
-        return await _lost_thread(office, call, request)
+        raise Refusal("in_flight", headers={"Retry-After": "1"})
+    if request.metadata and request.thread is not None:
+        await office.store.execute("thread_metadata", call.caller.tenant_id, thread_id, request.metadata)
     return Reply(_sent(await office.mail(call, message_id), request), 202)
-
-
-async def _lost_thread(office: Office, call: Call, request: Request) -> Reply:
-    """Somebody opened the caller's thread in the same moment: join it."""
-    if request.external_id is None:
-        raise Refusal("in_flight", headers={"Retry-After": "1"})
-    thread, _ = await _thread(office, call, request.box)
-    if thread is None:
-        raise Refusal("in_flight", headers={"Retry-After": "1"})
-    return await _write(office, call, Request(**{**request.__dict__, "thread": thread, "external_id": None}))
 
 
 def _content(office: Office, request: Request, tenant: Row, continued: Row | None, call: Call) -> Content:
@@ -326,11 +324,11 @@ async def _revise(office: Office, call: Call, request: Request, draft: Row) -> R
         content = _content(office, request, tenant, request.original, call)
         asks = [Mode(word) for word in (request.ask, draft["ask"]) if word]
         rev = drafts.revision_of(
-            content, request.markdown, call=call, mail=draft, kind="draft", category=request.category,
+            content, request.markdown, call=call, kind="draft", category=request.category,
             answers=request.thread["head"] if request.thread else None, ask=strictest(*asks).value if asks else None,
         )  # fmt: skip
         number = await drafts.insert_revision(
-            office, call, draft["id"], rev, drafts.event_of(content, call), files=request.files, emits=("email.drafted",)
+            office, call, draft["id"], rev, drafts.event_of(content, call), files=request.files
         )
     except BaseException:
         await once.release(office, call, name)
