@@ -1,0 +1,57 @@
+"""A Postgres of our own with the real schema, roles and functions."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from tests.integration.gatekeeper.house import House
+
+from gatepost_embedded.postgres import Postgres
+from gatepost_gatekeeper.decisions import Decisions
+from gatepost_gatekeeper.desk import Desk
+from gatepost_gatekeeper.facts import Limits
+from gatepost_gatekeeper.grants import Grants
+from gatepost_gatekeeper.steps import Steps
+from gatepost_gatekeeper.timers import Timers
+from gatepost_gatekeeper.world import World
+from gatepost_store import Queries, Store
+from gatepost_store.migrate import ROLES, migrate
+
+KEY = Ed25519PrivateKey.generate()
+
+
+@pytest.fixture(scope="module")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    folder: Path = tmp_path_factory.mktemp("gatekeeper")
+    server = Postgres(folder / "pg", sync_new_files=False)
+    server.start()
+    try:
+        asyncio.run(migrate(server.url(), passwords=dict.fromkeys(ROLES, "secret")))
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+async def house(postgres: Postgres) -> AsyncIterator[House]:
+    owner = await asyncpg.connect(postgres.url())
+    stores = {
+        name: await Store.open(
+            postgres.url(f"gp_{name}", "secret"), service=name, queries=Queries.of("gatepost_gatekeeper")
+        )
+        for name in ("gatekeeper", "api", "ingest")
+    }
+    steps, grants = Steps(stores["gatekeeper"]), Grants(KEY, 432_000)
+    desk = Desk(steps, grants, Limits())
+    timers = Timers(steps, desk, sweep_s=1, stuck_after_s=0)
+    try:
+        yield await House(owner, stores, desk, Decisions(steps, grants), World(steps), timers).build()
+    finally:
+        for store in stores.values():
+            await store.close()
+        await owner.close()
