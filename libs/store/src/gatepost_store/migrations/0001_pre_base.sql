@@ -2,10 +2,8 @@
 -- The data model. Every table names its only writers (docs/internals/data.md); column rights are in ../grants.sql.
 -- Ids are text and sort by time under COLLATE "C". Message state is moved by the generated step functions alone.
 
-CREATE DOMAIN id AS text COLLATE "C";
-
 CREATE TABLE tenant (
-    id               id PRIMARY KEY,
+    id               text COLLATE "C" PRIMARY KEY,
     name             text NOT NULL,
     slug             text NOT NULL UNIQUE,
     oversight_email  text,                          -- where notices and codes go
@@ -16,8 +14,8 @@ CREATE TABLE tenant (
 
 -- Who acts. Kind never changes; four eyes is counted per principal.
 CREATE TABLE principal (
-    id         id PRIMARY KEY,
-    tenant_id  id NOT NULL REFERENCES tenant,
+    id         text COLLATE "C" PRIMARY KEY,
+    tenant_id  text COLLATE "C" NOT NULL REFERENCES tenant,
     kind       text NOT NULL CHECK (kind IN ('agent', 'person', 'service')),
     name       text NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now()
@@ -25,9 +23,9 @@ CREATE TABLE principal (
 
 -- Credentials: hashed, scoped, tied to one principal. No row holds both send and oversight.
 CREATE TABLE api_key (
-    id           id PRIMARY KEY,
-    tenant_id    id NOT NULL REFERENCES tenant,
-    principal_id id NOT NULL REFERENCES principal,
+    id           text COLLATE "C" PRIMARY KEY,
+    tenant_id    text COLLATE "C" NOT NULL REFERENCES tenant,
+    principal_id text COLLATE "C" NOT NULL REFERENCES principal,
     name         text NOT NULL,
     prefix       text NOT NULL,                     -- shown, e.g. gp_live_ab12
     key_sha256   text NOT NULL UNIQUE,              -- hex of the whole key; keys have 256 bits of entropy
@@ -41,8 +39,8 @@ CREATE TABLE api_key (
 
 -- One address we receive for and send from. mode, ceiling, two_person, policy_block are live facts of every step.
 CREATE TABLE mailbox (
-    id                    id PRIMARY KEY,
-    tenant_id             id NOT NULL REFERENCES tenant,
+    id                    text COLLATE "C" PRIMARY KEY,
+    tenant_id             text COLLATE "C" NOT NULL REFERENCES tenant,
     address               text NOT NULL,            -- lower case
     display_name          text NOT NULL DEFAULT '',
     mode                  text NOT NULL DEFAULT 'gated_send'
@@ -76,9 +74,9 @@ CREATE INDEX mailbox_tenant ON mailbox (tenant_id, id);
 
 -- A looser mode that a person granted for a category or for recipients (the rules themselves deepen later).
 CREATE TABLE mode_grant (
-    id          id PRIMARY KEY,
-    tenant_id   id NOT NULL,
-    mailbox_id  id NOT NULL REFERENCES mailbox,
+    id          text COLLATE "C" PRIMARY KEY,
+    tenant_id   text COLLATE "C" NOT NULL,
+    mailbox_id  text COLLATE "C" NOT NULL REFERENCES mailbox,
     kind        text NOT NULL CHECK (kind IN ('category', 'allowlist')),
     name        text NOT NULL,                      -- category name, or the address pattern
     conditions  jsonb NOT NULL DEFAULT '{}',
@@ -86,7 +84,7 @@ CREATE TABLE mode_grant (
     revision    integer NOT NULL DEFAULT 1,
     mode        text CHECK (mode IN ('read_only', 'gated_all', 'gated_send', 'monitored', 'autonomous')),
     covers_ask  boolean NOT NULL DEFAULT false,
-    granted_by  id,
+    granted_by  text COLLATE "C",
     created_at  timestamptz NOT NULL DEFAULT now(),
     revoked_at  timestamptz
 );
@@ -94,43 +92,43 @@ CREATE INDEX mode_grant_mailbox ON mode_grant (mailbox_id) WHERE revoked_at IS N
 
 -- Stops. In force while lifted_at is null; only an operator lifts.
 CREATE TABLE pause (
-    id         id PRIMARY KEY,
-    tenant_id  id NOT NULL,
-    mailbox_id id NOT NULL,                         -- where its audit records stand; mbx_system for tenant wide ones
+    id         text COLLATE "C" PRIMARY KEY,
+    tenant_id  text COLLATE "C" NOT NULL,
+    mailbox_id text COLLATE "C" NOT NULL,                         -- where its audit records stand; mbx_system for tenant wide ones
     scope      text NOT NULL CHECK (scope IN ('tenant', 'mailbox', 'agent', 'category')),
     target     text NOT NULL,                       -- tenant id, mailbox id, principal id or category name
     reason     text NOT NULL DEFAULT '',
-    by         id NOT NULL,
+    by         text COLLATE "C" NOT NULL,
     since      timestamptz NOT NULL DEFAULT now(),
     lifted_at  timestamptz,
-    lifted_by  id
+    lifted_by  text COLLATE "C"
 );
 CREATE INDEX pause_in_force ON pause (tenant_id, scope, target) WHERE lifted_at IS NULL;
 
 -- Nobody here is written to. mailbox_id null: by no mailbox of the tenant. Anyone inserts, the gatekeeper alone removes.
 CREATE TABLE suppression (
-    id         id PRIMARY KEY,
-    tenant_id  id NOT NULL,
-    mailbox_id id,
+    id         text COLLATE "C" PRIMARY KEY,
+    tenant_id  text COLLATE "C" NOT NULL,
+    mailbox_id text COLLATE "C",
     address    text NOT NULL,                       -- lower case
     reason     text NOT NULL CHECK (reason IN ('unsubscribed', 'bounced', 'complained', 'manual')),
-    message_id id,                                  -- the mail it came of, where known
+    message_id text COLLATE "C",                                  -- the mail it came of, where known
     created_at timestamptz NOT NULL DEFAULT now()
 );
 CREATE UNIQUE INDEX suppression_address ON suppression (tenant_id, address, (coalesce(mailbox_id, '')));
 
 CREATE TABLE thread (
-    id                id NOT NULL,
-    tenant_id         id NOT NULL,
-    mailbox_id        id NOT NULL REFERENCES mailbox,
+    id                text COLLATE "C" NOT NULL,
+    tenant_id         text COLLATE "C" NOT NULL,
+    mailbox_id        text COLLATE "C" NOT NULL REFERENCES mailbox,
     external_id       text COLLATE "C",             -- the caller's own id, e.g. zd-123
     subject           text NOT NULL DEFAULT '',
-    head              id,                           -- newest inbound mail that agents may see: thread_head
+    head              text COLLATE "C",                           -- newest inbound mail that agents may see: thread_head
     head_at           timestamptz,
     participants      text[] NOT NULL DEFAULT '{}', -- addresses that wrote or were addressed, lower case, bounded
     metadata          jsonb NOT NULL DEFAULT '{}',
     tags              jsonb NOT NULL DEFAULT '{}',
-    related_thread_id id,                           -- where a stranger's mail would have joined
+    related_thread_id text COLLATE "C",                           -- where a stranger's mail would have joined
     created_at        timestamptz NOT NULL DEFAULT now(),
     last_activity     timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (mailbox_id, id)
@@ -140,18 +138,18 @@ CREATE UNIQUE INDEX thread_external ON thread (tenant_id, external_id) WHERE ext
 
 -- Every mail, in or out. state, version and last_row move through the step functions alone.
 CREATE TABLE message (
-    id               id NOT NULL,
-    tenant_id        id NOT NULL,
-    mailbox_id       id NOT NULL REFERENCES mailbox,
-    thread_id        id NOT NULL,
+    id               text COLLATE "C" NOT NULL,
+    tenant_id        text COLLATE "C" NOT NULL,
+    mailbox_id       text COLLATE "C" NOT NULL REFERENCES mailbox,
+    thread_id        text COLLATE "C" NOT NULL,
     direction        text NOT NULL CHECK (direction IN ('inbound', 'outbound')),
     state            text NOT NULL DEFAULT 'drafting',
     version          integer NOT NULL DEFAULT 1,    -- the audit seq; each step raises it by one
     last_row         text NOT NULL,
     created_at       timestamptz NOT NULL DEFAULT now(),
     rfc_message_id   text,                          -- fixed with the message
-    answers          id,                            -- outbound: the inbound mail it replies to
-    in_reply_to_id   id,                            -- the mail of ours (in or out) that it replies to
+    answers          text COLLATE "C",                            -- outbound: the inbound mail it replies to
+    in_reply_to_id   text COLLATE "C",                            -- the mail of ours (in or out) that it replies to
     metadata         jsonb NOT NULL DEFAULT '{}',
     tags             jsonb NOT NULL DEFAULT '{}',
     category         text,
@@ -183,8 +181,8 @@ CREATE TABLE message (
     read_at          timestamptz,
     archived_at      timestamptz,
     -- outbound: what steps read and set
-    author           id,                            -- drafter: the principal whose draft this is
-    author_key       id,
+    author           text COLLATE "C",                            -- drafter: the principal whose draft this is
+    author_key       text COLLATE "C",
     author_kind      text,                          -- drafter, agent, person, service
     revision         integer NOT NULL DEFAULT 0,    -- adopted revision; 0: none yet
     content          text,                          -- content_sha256 of the adopted revision
@@ -194,29 +192,29 @@ CREATE TABLE message (
     gate_timing      text NOT NULL DEFAULT 'gate_first',
     send_at          timestamptz,
     placeholder      boolean NOT NULL DEFAULT false,
-    ok1              id,                            -- first approval: principal
+    ok1              text COLLATE "C",                            -- first approval: principal
     ok1_hash         text,
-    ok1_key          id,
-    ok2              id,
+    ok1_key          text COLLATE "C",
+    ok2              text COLLATE "C",
     ok2_hash         text,
-    ok2_key          id,
+    ok2_key          text COLLATE "C",
     rounds           integer NOT NULL DEFAULT 0,
     release          integer NOT NULL DEFAULT 0,
     grant_token      text,                          -- signed statement of the present release
     system_template  boolean NOT NULL DEFAULT false,
     policy_block     boolean NOT NULL DEFAULT false,
-    mode_grant_id    id,                            -- the rule the gatekeeper matched
+    mode_grant_id    text COLLATE "C",                            -- the rule the gatekeeper matched
     reason           text,                          -- of the last refusal, rejection or resolution
     reasons          text[] NOT NULL DEFAULT '{}',  -- why it is held or refused, the deciding one first
     evidence         jsonb NOT NULL DEFAULT '{}',
     held_at          timestamptz,
     expires_at       timestamptz,                   -- when waiting ends unsent
-    decided_by       id,
+    decided_by       text COLLATE "C",
     decided_at       timestamptz,
     released_at      timestamptz,
     delivered_at     timestamptz,
     rejection_final  boolean,
-    reviser          id,                            -- last reviewer that edited
+    reviser          text COLLATE "C",                            -- last reviewer that edited
     PRIMARY KEY (mailbox_id, id)
 ) WITH (fillfactor = 70);
 CREATE UNIQUE INDEX message_id ON message (id);
@@ -232,9 +230,9 @@ CREATE INDEX message_author ON message (author, id) WHERE author IS NOT NULL;
 
 -- What is decided on: an immutable draft of an outbound message. Written by its author; adopted by the gatekeeper.
 CREATE TABLE revision (
-    tenant_id      id NOT NULL,
-    mailbox_id     id NOT NULL,
-    message_id     id NOT NULL,
+    tenant_id      text COLLATE "C" NOT NULL,
+    mailbox_id     text COLLATE "C" NOT NULL,
+    message_id     text COLLATE "C" NOT NULL,
     n              integer NOT NULL,
     kind           text NOT NULL CHECK (kind IN ('draft', 'edit', 'failed')),
     content_sha256 text NOT NULL,
@@ -242,27 +240,27 @@ CREATE TABLE revision (
     markdown       text NOT NULL,                   -- what the author wrote
     subject        text NOT NULL,
     recipients     text[] NOT NULL,                 -- to, cc, bcc, lower case, no repeats
-    author         id NOT NULL,                     -- principal
-    author_key     id,
+    author         text COLLATE "C" NOT NULL,                     -- principal
+    author_key     text COLLATE "C",
     author_kind    text NOT NULL,
     ask            text,
     placeholder    boolean NOT NULL DEFAULT false,
     failure        text,                            -- kind failed: why there is no text
-    answers        id,                              -- newest inbound mail of the thread that the author had seen
+    answers        text COLLATE "C",                              -- newest inbound mail of the thread that the author had seen
     evidence       jsonb NOT NULL DEFAULT '{}',     -- per sentence: message, article or fact; placeholders; commitments
     category       text,                            -- the author's label; it can only tighten
-    model_call_id  id,
+    model_call_id  text COLLATE "C",
     created_at     timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (message_id, n)
 );
 
 -- One recipient of one release. Inserted by the gatekeeper, moved by the sender from its claim on.
 CREATE TABLE delivery (
-    id          id PRIMARY KEY,                     -- <message_id>.<release>.<n>
-    tenant_id   id NOT NULL,
-    mailbox_id  id NOT NULL,
-    message_id  id NOT NULL REFERENCES message (id),
-    thread_id   id NOT NULL,
+    id          text COLLATE "C" PRIMARY KEY,                     -- <message_id>.<release>.<n>
+    tenant_id   text COLLATE "C" NOT NULL,
+    mailbox_id  text COLLATE "C" NOT NULL,
+    message_id  text COLLATE "C" NOT NULL REFERENCES message (id),
+    thread_id   text COLLATE "C" NOT NULL,
     of_release  integer NOT NULL,
     n           integer NOT NULL,
     recipient   text NOT NULL,                      -- lower case addr-spec
@@ -292,10 +290,10 @@ CREATE INDEX delivery_turn ON delivery (thread_id, recipient, queued_at) WHERE s
 
 -- Each try of a delivery, as the wire told it.
 CREATE TABLE attempt (
-    tenant_id   id NOT NULL,
-    mailbox_id  id NOT NULL,
-    message_id  id NOT NULL,
-    delivery_id id NOT NULL,
+    tenant_id   text COLLATE "C" NOT NULL,
+    mailbox_id  text COLLATE "C" NOT NULL,
+    message_id  text COLLATE "C" NOT NULL,
+    delivery_id text COLLATE "C" NOT NULL,
     n           integer NOT NULL,
     at          timestamptz NOT NULL DEFAULT now(),
     stage       text NOT NULL,                      -- connect, ehlo, tls, auth, mail, rcpt, data, dot, quit
@@ -309,8 +307,8 @@ CREATE TABLE attempt (
 CREATE INDEX attempt_message ON attempt (message_id, n);
 
 CREATE TABLE raw (
-    tenant_id  id NOT NULL,
-    mailbox_id id NOT NULL,
+    tenant_id  text COLLATE "C" NOT NULL,
+    mailbox_id text COLLATE "C" NOT NULL,
     sha256     text NOT NULL,
     bytes      bytea NOT NULL,
     PRIMARY KEY (mailbox_id, sha256)
@@ -318,9 +316,9 @@ CREATE TABLE raw (
 
 -- Inbound: cut from raw on demand. Outbound: bytes in blob.
 CREATE TABLE attachment (
-    tenant_id    id NOT NULL,
-    mailbox_id   id NOT NULL,
-    message_id   id NOT NULL,
+    tenant_id    text COLLATE "C" NOT NULL,
+    mailbox_id   text COLLATE "C" NOT NULL,
+    message_id   text COLLATE "C" NOT NULL,
     n            integer NOT NULL,
     name         text NOT NULL,
     content_type text NOT NULL,
@@ -331,8 +329,8 @@ CREATE TABLE attachment (
 );
 
 CREATE TABLE blob (
-    tenant_id  id NOT NULL,
-    mailbox_id id NOT NULL,
+    tenant_id  text COLLATE "C" NOT NULL,
+    mailbox_id text COLLATE "C" NOT NULL,
     sha256     text NOT NULL,
     bytes      bytea NOT NULL,
     PRIMARY KEY (mailbox_id, sha256)
@@ -340,10 +338,10 @@ CREATE TABLE blob (
 
 -- One row per step: the canonical record, insert only. subject_id is a message, a mailbox for world steps.
 CREATE TABLE audit_record (
-    subject_id id NOT NULL,
+    subject_id text COLLATE "C" NOT NULL,
     seq        integer NOT NULL,
-    tenant_id  id NOT NULL,
-    mailbox_id id NOT NULL,
+    tenant_id  text COLLATE "C" NOT NULL,
+    mailbox_id text COLLATE "C" NOT NULL,
     row_id     text NOT NULL,
     record     text NOT NULL,
     leaf       bytea NOT NULL,                      -- sha256(0x00 || record), RFC 9162
@@ -358,9 +356,9 @@ CREATE INDEX audit_mailbox ON audit_record (mailbox_id, at);
 CREATE TABLE outbox (
     id         text COLLATE "C" PRIMARY KEY,        -- <subject_id>.<seq>.<type>
     service    text NOT NULL,
-    tenant_id  id NOT NULL,
-    mailbox_id id NOT NULL,
-    subject_id id NOT NULL,
+    tenant_id  text COLLATE "C" NOT NULL,
+    mailbox_id text COLLATE "C" NOT NULL,
+    subject_id text COLLATE "C" NOT NULL,
     seq        integer NOT NULL,
     type       text NOT NULL,
     at         timestamptz NOT NULL DEFAULT clock_timestamp()
@@ -368,26 +366,26 @@ CREATE TABLE outbox (
 CREATE INDEX outbox_service ON outbox (service, at);
 
 CREATE TABLE command_result (
-    command_id id PRIMARY KEY,
-    tenant_id  id NOT NULL,
-    mailbox_id id NOT NULL,
-    subject_id id NOT NULL,
+    command_id text COLLATE "C" PRIMARY KEY,
+    tenant_id  text COLLATE "C" NOT NULL,
+    mailbox_id text COLLATE "C" NOT NULL,
+    subject_id text COLLATE "C" NOT NULL,
     seq        integer NOT NULL,
     at         timestamptz NOT NULL DEFAULT now()
 );
 
 -- The whole history of decisions as people see it; the audit record holds the digests.
 CREATE TABLE decision (
-    id             id PRIMARY KEY,
-    tenant_id      id NOT NULL,
-    mailbox_id     id NOT NULL,
-    message_id     id NOT NULL,
+    id             text COLLATE "C" PRIMARY KEY,
+    tenant_id      text COLLATE "C" NOT NULL,
+    mailbox_id     text COLLATE "C" NOT NULL,
+    message_id     text COLLATE "C" NOT NULL,
     seq            integer NOT NULL,
     action         text NOT NULL,                   -- approve, edit_approve, reject, send_back, admit, discard, resolve, cancel
     revision       integer,
     content_sha256 text,
-    principal      id NOT NULL,
-    key_id         id,
+    principal      text COLLATE "C" NOT NULL,
+    key_id         text COLLATE "C",
     door           text NOT NULL,
     note           text,
     reason_code    text,
@@ -398,19 +396,19 @@ CREATE UNIQUE INDEX decision_message ON decision (message_id, seq);
 
 -- When a principal last looked at a mailbox's queue, or at one mail of it.
 CREATE TABLE seen (
-    tenant_id    id NOT NULL,
-    mailbox_id   id NOT NULL,
-    principal_id id NOT NULL,
+    tenant_id    text COLLATE "C" NOT NULL,
+    mailbox_id   text COLLATE "C" NOT NULL,
+    principal_id text COLLATE "C" NOT NULL,
     seen_at      timestamptz NOT NULL,
     PRIMARY KEY (mailbox_id, principal_id)
 );
 
 CREATE TABLE idempotency (
-    tenant_id      id NOT NULL,
-    principal_id   id NOT NULL,
+    tenant_id      text COLLATE "C" NOT NULL,
+    principal_id   text COLLATE "C" NOT NULL,
     key            text NOT NULL,
     request_sha256 text NOT NULL,
-    message_id     id,
+    message_id     text COLLATE "C",
     status         integer,
     reply          jsonb,
     created_at     timestamptz NOT NULL DEFAULT now(),
@@ -419,10 +417,10 @@ CREATE TABLE idempotency (
 CREATE INDEX idempotency_age ON idempotency (created_at);
 
 CREATE TABLE model_call (
-    id             id PRIMARY KEY,
-    tenant_id      id NOT NULL,
-    mailbox_id     id NOT NULL,
-    message_id     id,                              -- the inbound mail it was made for
+    id             text COLLATE "C" PRIMARY KEY,
+    tenant_id      text COLLATE "C" NOT NULL,
+    mailbox_id     text COLLATE "C" NOT NULL,
+    message_id     text COLLATE "C",                              -- the inbound mail it was made for
     provider       text NOT NULL,
     model          text NOT NULL,
     prompt_version text NOT NULL,
@@ -438,9 +436,9 @@ CREATE INDEX model_call_mailbox ON model_call (mailbox_id, created_at);
 
 -- Knowledge: markdown per mailbox, in chunks found by full-text search.
 CREATE TABLE article (
-    id         id PRIMARY KEY,
-    tenant_id  id NOT NULL,
-    mailbox_id id NOT NULL REFERENCES mailbox,
+    id         text COLLATE "C" PRIMARY KEY,
+    tenant_id  text COLLATE "C" NOT NULL,
+    mailbox_id text COLLATE "C" NOT NULL REFERENCES mailbox,
     name       text NOT NULL,                       -- file name or title
     title      text NOT NULL,
     markdown   text NOT NULL,
@@ -449,10 +447,10 @@ CREATE TABLE article (
     UNIQUE (mailbox_id, name)
 );
 CREATE TABLE chunk (
-    id         id PRIMARY KEY,
-    tenant_id  id NOT NULL,
-    mailbox_id id NOT NULL,
-    article_id id NOT NULL REFERENCES article ON DELETE CASCADE,
+    id         text COLLATE "C" PRIMARY KEY,
+    tenant_id  text COLLATE "C" NOT NULL,
+    mailbox_id text COLLATE "C" NOT NULL,
+    article_id text COLLATE "C" NOT NULL REFERENCES article ON DELETE CASCADE,
     n          integer NOT NULL,
     heading    text NOT NULL,
     text       text NOT NULL,
@@ -463,9 +461,9 @@ CREATE INDEX chunk_mailbox ON chunk (mailbox_id);
 
 -- Webhook endpoints. The secret is sealed to the notifier; nobody else can read it back.
 CREATE TABLE endpoint (
-    id               id PRIMARY KEY,
-    tenant_id        id NOT NULL,
-    mailbox_id       id,                            -- null: every mailbox of the tenant
+    id               text COLLATE "C" PRIMARY KEY,
+    tenant_id        text COLLATE "C" NOT NULL,
+    mailbox_id       text COLLATE "C",                            -- null: every mailbox of the tenant
     url              text NOT NULL,
     events           text[] NOT NULL,               -- the words the subscriber used
     source           text NOT NULL DEFAULT 'api' CHECK (source IN ('api', 'mailbox', 'mailbox_oversight')),
@@ -485,15 +483,15 @@ CREATE TABLE endpoint (
 CREATE INDEX endpoint_tenant ON endpoint (tenant_id) WHERE deleted_at IS NULL;
 
 CREATE TABLE webhook_delivery (
-    id              id PRIMARY KEY,                 -- whd_ and a digest of event, endpoint and alias: stable
-    tenant_id       id NOT NULL,
-    mailbox_id      id NOT NULL,
-    endpoint_id     id NOT NULL REFERENCES endpoint,
+    id              text COLLATE "C" PRIMARY KEY,                 -- whd_ and a digest of event, endpoint and alias: stable
+    tenant_id       text COLLATE "C" NOT NULL,
+    mailbox_id      text COLLATE "C" NOT NULL,
+    endpoint_id     text COLLATE "C" NOT NULL REFERENCES endpoint,
     event_id        text NOT NULL,
     event_type      text NOT NULL,
     alias           text NOT NULL,
-    message_id      id,
-    thread_id       id,
+    message_id      text COLLATE "C",
+    thread_id       text COLLATE "C",
     place           bigint NOT NULL,                -- order within endpoint and thread: the stream's sequence
     body            bytea NOT NULL,
     state           text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'delivered', 'failed')),
@@ -515,16 +513,16 @@ CREATE INDEX webhook_message ON webhook_delivery (message_id) WHERE message_id I
 
 -- Domains we sign for; the private half is sealed to the sender.
 CREATE TABLE domain (
-    id              id PRIMARY KEY,
-    tenant_id       id NOT NULL,
+    id              text COLLATE "C" PRIMARY KEY,
+    tenant_id       text COLLATE "C" NOT NULL,
     domain          text NOT NULL UNIQUE,
     status          text NOT NULL DEFAULT 'pending',
     created_at      timestamptz NOT NULL DEFAULT now(),
     verified_at     timestamptz
 );
 CREATE TABLE dkim_key (
-    id             id PRIMARY KEY,
-    tenant_id      id NOT NULL,
+    id             text COLLATE "C" PRIMARY KEY,
+    tenant_id      text COLLATE "C" NOT NULL,
     domain         text NOT NULL,
     selector       text NOT NULL,
     algorithm      text NOT NULL CHECK (algorithm IN ('rsa', 'ed25519')),
@@ -536,8 +534,8 @@ CREATE TABLE dkim_key (
 );
 
 CREATE TABLE contact (
-    id         id PRIMARY KEY,
-    tenant_id  id NOT NULL,
+    id         text COLLATE "C" PRIMARY KEY,
+    tenant_id  text COLLATE "C" NOT NULL,
     email      text NOT NULL,
     name       text NOT NULL,
     tags       text[] NOT NULL DEFAULT '{}',
