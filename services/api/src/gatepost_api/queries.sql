@@ -198,7 +198,7 @@ SELECT count(*) FROM message m
 -- saw --
 -- A reviewer looked at these mailboxes now. Written before the look, so that what comes later is younger.
 INSERT INTO seen (tenant_id, mailbox_id, principal_id, seen_at)
-SELECT $1, b.id, $3, now() FROM mailbox b
+SELECT b.tenant_id, b.id, $3::text, now() FROM mailbox b
  WHERE b.tenant_id = $1 AND b.deleted_at IS NULL AND ($2::text[] IS NULL OR b.id = ANY($2::text[]))
     ON CONFLICT (mailbox_id, principal_id) DO UPDATE SET seen_at = excluded.seen_at;
 

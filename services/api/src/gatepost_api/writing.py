@@ -53,6 +53,7 @@ class Request:
     send_at: datetime | None
     gate_timing: str
     thread: Row | None
+    thread_name: str | None
     external_id: str | None
     original: Row | None
 
@@ -68,8 +69,8 @@ class Request:
         return once.digest(
             {"command": command, "mailbox": self.box["id"], "to": self.to, "cc": self.cc, "bcc": self.bcc,
              "reply_to": self.reply_to, "subject": self.subject, "markdown": self.markdown, "files": [f.sha256 for f in self.files],
-             "mode": self.requested, "metadata": self.metadata, "send_at": iso(self.send_at), "thread": self.external_id
-             or (self.thread["id"] if self.thread else None), "original": self.original["id"] if self.original else None,
+             "mode": self.requested, "metadata": self.metadata, "send_at": iso(self.send_at),
+             "thread": self.thread_name, "original": self.original["id"] if self.original else None,
              "round": round_}
         )  # fmt: skip
 
@@ -154,7 +155,7 @@ async def _read(
         files=drafts.attachments_of(fields.raw("attachments"), office.settings.max_attachments_bytes),
         requested=mode_of(fields.text("oversight_mode")), metadata=fields.mapping("metadata"), tags=fields.tags(),
         category=fields.text("category", most=100), send_at=send_at, gate_timing=timing, thread=thread,
-        external_id=external_id, original=original,
+        thread_name=fields.text("thread_id", most=200), external_id=external_id, original=original,
     )  # fmt: skip
 
 
