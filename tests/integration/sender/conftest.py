@@ -103,7 +103,7 @@ class World:
 @pytest.fixture(scope="session")
 def _database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, str]]:
     from gatepost_embedded.postgres import Postgres
-    from gatepost_store import migrate
+    from gatepost_store.migrate import migrate
 
     postgres = Postgres(tmp_path_factory.mktemp("pg"), sync_new_files=False, settings={"fsync": "off"})
     postgres.start()

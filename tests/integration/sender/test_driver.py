@@ -64,13 +64,13 @@ async def test_a_mail_is_taken_and_the_intent_comes_before_the_content() -> None
     async with Peer() as peer:
         ended, intent = await attempt(peer)
 
-    assert Stage.DOT == ended.stage
-    assert Verdict.DELIVERED == judge(ended).verdict
+    assert ended.stage == Stage.DOT
+    assert judge(ended).verdict == Verdict.DELIVERED
     assert judge(ended).remote_id == "ABC123DEF"
-    assert 1 == intent.calls
+    assert intent.calls == 1
     assert not intent.had_content
     assert MAIL.content == peer.mails[0].content
-    assert [TO] == peer.mails[0].recipients
+    assert peer.mails[0].recipients == [TO]
 
 
 @pytest.mark.parametrize("how", [CLOSE, SILENT, "2" + CLOSE, "250-half\r\n" + CLOSE, "nonsense\r\n", "999 what\r\n"])
@@ -79,10 +79,10 @@ async def test_a_break_before_the_dot_is_a_safe_retry(stage: str, how: str) -> N
     async with Peer({stage: how}) as peer:
         ended, intent = await attempt(peer)
 
-    assert Verdict.DEFERRED == judge(ended).verdict
-    assert 0 == intent.calls
-    assert [] == peer.mails
-    assert 1 == peer.connections
+    assert judge(ended).verdict == Verdict.DEFERRED
+    assert intent.calls == 0
+    assert peer.mails == []
+    assert peer.connections == 1
 
 
 @pytest.mark.parametrize(
@@ -95,9 +95,9 @@ async def test_a_break_after_the_dot_is_unknowable(how: str) -> None:
         await asyncio.sleep(0.1)
 
     assert ended.is_unknown
-    assert Verdict.UNCERTAIN == judge(ended).verdict
-    assert 1 == intent.calls
-    assert 1 == peer.connections
+    assert judge(ended).verdict == Verdict.UNCERTAIN
+    assert intent.calls == 1
+    assert peer.connections == 1
 
 
 @pytest.mark.parametrize(
@@ -129,9 +129,9 @@ async def test_a_stray_250_is_not_the_answer_to_the_dot() -> None:
     async with Peer({"DATA": "354 go\r\n250 2.0.0 queued\r\n", "dot": "554 no\r\n"}) as peer:
         ended, intent = await attempt(peer)
 
-    assert Verdict.DEFERRED == judge(ended).verdict
+    assert judge(ended).verdict == Verdict.DEFERRED
     assert not ended.is_dot_written
-    assert 0 == intent.calls
+    assert intent.calls == 0
 
 
 async def test_an_answer_during_the_content_stops_it_before_the_dot() -> None:
@@ -144,7 +144,7 @@ async def test_an_answer_during_the_content_stops_it_before_the_dot() -> None:
     assert not ended.is_dot_written
     assert ended.stage is Stage.DATA
     assert judge(ended).verdict in {Verdict.BOUNCED, Verdict.DEFERRED}  # a reset may overtake the reply
-    assert [] == peer.mails
+    assert peer.mails == []
 
 
 async def test_a_connection_lost_within_the_content_is_lost_before_the_dot() -> None:
@@ -152,8 +152,8 @@ async def test_a_connection_lost_within_the_content_is_lost_before_the_dot() -> 
     async with Peer({"content": CLOSE}) as peer:
         ended, intent = await attempt(peer, big)
 
-    assert 1 == intent.calls
-    assert Verdict.DEFERRED == judge(ended).verdict
+    assert intent.calls == 1
+    assert judge(ended).verdict == Verdict.DEFERRED
     assert not ended.is_dot_written
 
 
@@ -164,9 +164,9 @@ async def test_one_refused_recipient_of_two_is_named() -> None:
         intent = Intent(peer)
         ended = await lanes().send(route(peer), Envelope(MAIL.sender, (TO, other), MAIL.content), intent)
 
-    assert (TO,) == intent.taken
-    assert Verdict.DELIVERED == judge(ended[TO]).verdict
-    assert Verdict.BOUNCED == judge(ended[other]).verdict
+    assert intent.taken == (TO,)
+    assert judge(ended[TO]).verdict == Verdict.DELIVERED
+    assert judge(ended[other]).verdict == Verdict.BOUNCED
     assert judge(ended[other]).is_hard
 
 
@@ -177,9 +177,9 @@ async def test_without_the_intent_nothing_is_sent() -> None:
             await lanes().send(route(peer), MAIL, intent)
         await asyncio.sleep(0.05)
 
-    assert 1 == intent.calls
-    assert [] == peer.mails
-    assert [b""] == peer.contents
+    assert intent.calls == 1
+    assert peer.mails == []
+    assert peer.contents == [b""]
 
 
 async def test_a_failing_store_at_the_intent_sends_nothing() -> None:
@@ -191,8 +191,8 @@ async def test_a_failing_store_at_the_intent_sends_nothing() -> None:
             await lanes().send(route(peer), MAIL, broken)
         await asyncio.sleep(0.05)
 
-    assert [] == peer.mails
-    assert [b""] == peer.contents
+    assert peer.mails == []
+    assert peer.contents == [b""]
 
 
 async def test_connections_are_kept() -> None:
@@ -202,8 +202,8 @@ async def test_connections_are_kept() -> None:
             await pool.send(route(peer), MAIL, Intent(peer))
         await pool.close()
 
-    assert 1 == peer.connections
-    assert 5 == len(peer.mails)
+    assert peer.connections == 1
+    assert len(peer.mails) == 5
 
 
 @pytest.mark.parametrize("how", [CLOSE, "421 4.4.2 idle too long\r\n" + CLOSE])
@@ -213,17 +213,17 @@ async def test_a_stale_kept_connection_is_replaced_at_once(how: str) -> None:
         await pool.send(route(peer), MAIL, Intent(peer))
         ended = await pool.send(route(peer), MAIL, Intent(peer))
 
-    assert Verdict.DELIVERED == judge(ended[TO]).verdict
-    assert 2 == peer.connections
-    assert 2 == len(peer.mails)
+    assert judge(ended[TO]).verdict == Verdict.DELIVERED
+    assert peer.connections == 2
+    assert len(peer.mails) == 2
 
 
 async def test_a_fresh_connection_that_fails_at_mail_is_not_tried_again() -> None:
     async with Peer({"MAIL": CLOSE}) as peer:
         ended, _ = await attempt(peer)
 
-    assert Verdict.DEFERRED == judge(ended).verdict
-    assert 1 == peer.connections
+    assert judge(ended).verdict == Verdict.DEFERRED
+    assert peer.connections == 1
 
 
 async def test_a_break_on_a_kept_connection_after_the_dot_is_unknowable_too() -> None:
@@ -233,8 +233,8 @@ async def test_a_break_on_a_kept_connection_after_the_dot_is_unknowable_too() ->
         ended = await pool.send(route(peer), MAIL, Intent(peer))
         await asyncio.sleep(0.05)
 
-    assert Verdict.UNCERTAIN == judge(ended[TO]).verdict
-    assert 1 == peer.connections
+    assert judge(ended[TO]).verdict == Verdict.UNCERTAIN
+    assert peer.connections == 1
 
 
 async def test_after_a_refusal_the_connection_is_reset_and_kept() -> None:
@@ -244,24 +244,24 @@ async def test_after_a_refusal_the_connection_is_reset_and_kept() -> None:
         await asyncio.sleep(0.05)
         ended = await pool.send(route(peer), MAIL, Intent(peer))
 
-    assert Verdict.DELIVERED == judge(ended[TO]).verdict
+    assert judge(ended[TO]).verdict == Verdict.DELIVERED
     assert "RSET" in peer.lines
-    assert 1 == peer.connections
+    assert peer.connections == 1
 
 
 async def test_the_next_exchanger_is_tried() -> None:
     async with Peer({"greeting": "421 no\r\n"}) as first, Peer() as second:
         ended = await lanes().send(route(first, second), MAIL, Intent(second))
 
-    assert Verdict.DELIVERED == judge(ended[TO]).verdict
+    assert judge(ended[TO]).verdict == Verdict.DELIVERED
 
 
 async def test_encryption_that_is_required_and_not_offered_defers() -> None:
     async with Peer() as peer:
         ended, _ = await attempt(peer, manner=Manner("here.test", Tls.REQUIRED, QUICK))
 
-    assert Verdict.DEFERRED == judge(ended).verdict
-    assert Stage.TLS == ended.stage
+    assert judge(ended).verdict == Verdict.DEFERRED
+    assert ended.stage == Stage.TLS
     assert not any(line.startswith("MAIL") for line in peer.lines)
 
 
@@ -269,8 +269,8 @@ async def test_a_handshake_that_fails_never_falls_back_to_plain() -> None:
     async with Peer({"EHLO": "250-peer\r\n250 STARTTLS\r\n", "STARTTLS": "220 go\r\n"}) as peer:
         ended, _ = await attempt(peer)
 
-    assert Verdict.DEFERRED == judge(ended).verdict
-    assert Stage.TLS == ended.stage
+    assert judge(ended).verdict == Verdict.DEFERRED
+    assert ended.stage == Stage.TLS
     assert not any(line.startswith("MAIL") for line in peer.lines)
 
 
@@ -278,7 +278,7 @@ async def test_a_password_never_goes_in_clear() -> None:
     async with Peer({"EHLO": "250-peer\r\n250 AUTH PLAIN\r\n"}) as peer:
         ended, _ = await attempt(peer, manner=Manner("here.test", Tls.OFFERED, QUICK, Login("me", "secret")))
 
-    assert Stage.AUTH == ended.stage
+    assert ended.stage == Stage.AUTH
     assert not any(line.startswith("AUTH") for line in peer.lines)
 
 
@@ -286,7 +286,7 @@ async def test_a_smart_host_gets_its_login() -> None:
     async with Peer({"EHLO": "250-peer\r\n250 AUTH PLAIN\r\n", "AUTH": "235 ok\r\n"}) as peer:
         ended, _ = await attempt(peer, manner=Manner("here.test", Tls.OFF, QUICK, Login("me", "secret")))
 
-    assert Verdict.DELIVERED == judge(ended).verdict
+    assert judge(ended).verdict == Verdict.DELIVERED
 
 
 async def test_nobody_listens() -> None:
@@ -297,7 +297,7 @@ async def test_nobody_listens() -> None:
     with pytest.raises(StageFailed) as failed:
         await Connection.open("127.0.0.1", peer.port, MANNER)
 
-    assert Stage.CONNECT == failed.value.ended.stage
+    assert failed.value.ended.stage == Stage.CONNECT
     assert time.monotonic() - started < 2
 
 
@@ -305,4 +305,4 @@ async def test_old_server_without_ehlo() -> None:
     async with Peer({"EHLO": "502 what\r\n"}) as peer:
         ended, _ = await attempt(peer)
 
-    assert Verdict.DELIVERED == judge(ended).verdict
+    assert judge(ended).verdict == Verdict.DELIVERED

@@ -46,7 +46,13 @@ def verifies(raw: bytes, records: dict[str, str]) -> list[bool]:
     """dkimpy's word on each signature."""
     look = lambda name, timeout=5: records.get(name.decode().rstrip("."), "").encode() or None  # noqa: E731
     count = raw.lower().split(b"\r\n\r\n")[0].count(b"dkim-signature:")
-    return [dkim.DKIM(raw).verify(idx=n, dnsfunc=look) for n in range(count)]
+    results = []
+    for n in range(count):
+        try:
+            results.append(dkim.DKIM(raw).verify(idx=n, dnsfunc=look))
+        except dkim.DKIMException:
+            results.append(False)
+    return results
 
 
 async def test_a_released_mail_leaves_signed(world: World, peer: Peer, tmp_path: Path) -> None:
@@ -58,18 +64,18 @@ async def test_a_released_mail_leaves_signed(world: World, peer: Peer, tmp_path:
     raw = peer.mails[0].content
     records = json.loads((tmp_path / "dkim.json").read_text())
     head = raw.split(b"\r\n\r\n")[0].decode()
-    assert [True, True] == verifies(raw, records)
-    assert [False, False] == verifies(raw.replace(b"Hi", b"Ho"), records)
+    assert verifies(raw, records) == [True, True]
+    assert verifies(raw.replace(b"Hi", b"Ho"), records) == [False, False]
     assert "List-Unsubscribe: <https://gatepost.test/v1/unsubscribe/" in head
     assert "List-Unsubscribe-Post: List-Unsubscribe=One-Click" in head
     assert "X-Gatepost-Identity: " in head
     assert f"<{message.lower()}." in head
     delivery = world.delivery(message)
-    assert ("delivered", "none", "1", "dot", "250", "relay") == tuple(delivery.values())[:6]
-    assert ["email.delivered"] == sender.types()
-    assert [["1", "dot", "delivered", "f"]] == world.sql(
-        f"SELECT n, stage, outcome, unknown FROM attempt WHERE message_id = '{message}';"
-    )
+    assert tuple(delivery.values())[:6] == ("delivered", "none", "1", "dot", "250", "relay")
+    assert sender.types() == ["email.delivered"]
+    assert world.sql(f"SELECT n, stage, outcome, unknown FROM attempt WHERE message_id = '{message}';") == [
+        ["1", "dot", "delivered", "f"]
+    ]
 
 
 async def test_each_recipient_ends_on_its_own(world: World, peer: Peer) -> None:
@@ -79,10 +85,10 @@ async def test_each_recipient_ends_on_its_own(world: World, peer: Peer) -> None:
     async with lone_sender():
         await eventually(lambda: world.state(message) == "delivered")
 
-    assert "delivered" == world.delivery(message, 1)["state"]
-    assert "bounced" == world.delivery(message, 2)["state"]
-    assert [["bob@there.test", "bounced"]] == world.sql("SELECT address, reason FROM suppression;")
-    assert 1 == len(peer.mails)
+    assert world.delivery(message, 1)["state"] == "delivered"
+    assert world.delivery(message, 2)["state"] == "bounced"
+    assert world.sql("SELECT address, reason FROM suppression;") == [["bob@there.test", "bounced"]]
+    assert len(peer.mails) == 1
 
 
 @pytest.mark.parametrize(
@@ -106,9 +112,9 @@ async def test_without_a_good_grant_nothing_leaves(world: World, peer: Peer, for
         await eventually(lambda: world.state(good) == "delivered")
         await asyncio.sleep(0.2)
 
-    assert "released" == world.state(forged)
-    assert "0" == world.delivery(forged)["attempts"]
-    assert 1 == len(peer.mails)
+    assert world.state(forged) == "released"
+    assert world.delivery(forged)["attempts"] == "0"
+    assert len(peer.mails) == 1
 
 
 async def test_a_row_that_was_rewritten_after_the_release_does_not_leave(world: World, peer: Peer) -> None:
@@ -119,8 +125,8 @@ async def test_a_row_that_was_rewritten_after_the_release_does_not_leave(world: 
         await eventually(lambda: world.state(good) == "delivered")
         await asyncio.sleep(0.2)
 
-    assert 1 == len(peer.mails)
-    assert "released" == world.state(forged)
+    assert len(peer.mails) == 1
+    assert world.state(forged) == "released"
 
 
 async def test_a_suppressed_recipient_is_not_attempted(world: World, peer: Peer) -> None:
@@ -137,8 +143,8 @@ async def test_a_suppressed_recipient_is_not_attempted(world: World, peer: Peer)
         await eventually(lambda: world.state(good) == "delivered")
         await asyncio.sleep(0.2)
 
-    assert "0" == world.delivery(message)["attempts"]
-    assert 1 == len(peer.mails)
+    assert world.delivery(message)["attempts"] == "0"
+    assert len(peer.mails) == 1
 
 
 @pytest.mark.parametrize(
@@ -151,8 +157,8 @@ async def test_what_was_tightened_after_the_release_does_not_leave(world: World,
     async with lone_sender():
         await asyncio.sleep(0.5)
 
-    assert "released" == world.state(message)
-    assert [] == peer.mails
+    assert world.state(message) == "released"
+    assert peer.mails == []
 
 
 async def test_not_before_it_is_due(world: World, peer: Peer) -> None:
@@ -163,7 +169,7 @@ async def test_not_before_it_is_due(world: World, peer: Peer) -> None:
         early = len(peer.mails)
         await eventually(lambda: world.state(message) == "delivered")
 
-    assert 0 == early
+    assert early == 0
 
 
 async def test_later_three_times_then_taken(world: World, peer: Peer) -> None:
@@ -173,9 +179,9 @@ async def test_later_three_times_then_taken(world: World, peer: Peer) -> None:
     async with lone_sender() as sender:
         await eventually(lambda: world.state(message) == "delivered")
 
-    assert ["email.deferred"] * 3 + ["email.delivered"] == sender.types()
-    assert "4" == world.delivery(message)["attempts"]
-    assert 1 == len(peer.mails)
+    assert sender.types() == ["email.deferred"] * 3 + ["email.delivered"]
+    assert world.delivery(message)["attempts"] == "4"
+    assert len(peer.mails) == 1
 
 
 async def test_a_refusal_is_not_tried_again(world: World, peer: Peer) -> None:
@@ -186,9 +192,9 @@ async def test_a_refusal_is_not_tried_again(world: World, peer: Peer) -> None:
         await eventually(lambda: world.state(message) == "bounced")
         await asyncio.sleep(0.4)
 
-    assert ["email.bounced"] == sender.types()
-    assert 1 == len(peer.contents)
-    assert [] == world.sql("SELECT 1 FROM suppression;")
+    assert sender.types() == ["email.bounced"]
+    assert len(peer.contents) == 1
+    assert world.sql("SELECT 1 FROM suppression;") == []
 
 
 async def test_silence_after_the_dot_is_uncertain_and_never_tried_again(world: World, peer: Peer) -> None:
@@ -199,9 +205,9 @@ async def test_silence_after_the_dot_is_uncertain_and_never_tried_again(world: W
         await eventually(lambda: world.state(message) == "uncertain")
         await asyncio.sleep(0.5)
 
-    assert ["email.uncertain"] == sender.types()
-    assert 1 == peer.connections
-    assert [["t"]] == world.sql(f"SELECT unknown FROM attempt WHERE message_id = '{message}';")
+    assert sender.types() == ["email.uncertain"]
+    assert peer.connections == 1
+    assert world.sql(f"SELECT unknown FROM attempt WHERE message_id = '{message}';") == [["t"]]
 
 
 async def test_when_its_life_is_over_it_bounces(world: World, peer: Peer) -> None:
@@ -212,8 +218,8 @@ async def test_when_its_life_is_over_it_bounces(world: World, peer: Peer) -> Non
     async with lone_sender() as sender:
         await eventually(lambda: world.state(message) == "bounced")
 
-    assert "queue_life" == sender.events[-1].proven_by  # type: ignore[attr-defined]
-    assert [] == world.sql("SELECT 1 FROM suppression;")
+    assert sender.events[-1].proven_by == "queue_life"  # type: ignore[attr-defined]
+    assert world.sql("SELECT 1 FROM suppression;") == []
 
 
 async def test_one_threads_mails_to_one_recipient_leave_in_order(world: World, peer: Peer) -> None:
@@ -253,8 +259,8 @@ async def test_killed_between_intent_and_outcome_it_is_uncertain(world: World, p
         await eventually(lambda: world.state(message) == "uncertain", 15)
         await asyncio.sleep(0.3)
 
-    assert ["email.uncertain"] == sender.types()
-    assert 1 == len(peer.contents)
+    assert sender.types() == ["email.uncertain"]
+    assert len(peer.contents) == 1
 
 
 async def test_killed_before_the_intent_it_is_taken_over_and_sent_once(world: World, peer: Peer) -> None:
@@ -272,7 +278,7 @@ async def test_killed_before_the_intent_it_is_taken_over_and_sent_once(world: Wo
     async with lone_sender():
         await eventually(lambda: world.state(message) == "delivered", 15)
 
-    assert 1 == len(peer.mails)
+    assert len(peer.mails) == 1
 
 
 async def test_a_stop_gives_back_what_has_not_reached_the_dot(world: World, peer: Peer) -> None:
@@ -282,10 +288,10 @@ async def test_a_stop_gives_back_what_has_not_reached_the_dot(world: World, peer
     async with lone_sender():
         await eventually(lambda: any("RCPT" in line for line in peer.lines))
 
-    assert "deferred" == world.state(message)
+    assert world.state(message) == "deferred"
     async with lone_sender():
         await eventually(lambda: world.state(message) == "delivered")
-    assert 1 == len(peer.mails)
+    assert len(peer.mails) == 1
 
 
 async def test_a_stop_after_the_dot_says_uncertain(world: World, peer: Peer) -> None:
@@ -296,7 +302,7 @@ async def test_a_stop_after_the_dot_says_uncertain(world: World, peer: Peer) -> 
         await eventually(lambda: peer.contents and world.delivery(message)["phase"] == "announced")
         await asyncio.sleep(0.1)
 
-    assert "uncertain" == world.state(message)
+    assert world.state(message) == "uncertain"
 
 
 async def test_two_senders_send_each_mail_once(world: World, peer: Peer) -> None:
@@ -305,7 +311,7 @@ async def test_two_senders_send_each_mail_once(world: World, peer: Peer) -> None
     async with lone_sender(), lone_sender():
         await eventually(lambda: all(world.state(m) == "delivered" for m in messages), 30)
 
-    assert 25 == len(peer.mails)
+    assert len(peer.mails) == 25
 
 
 def report(message: str, **changes: Any) -> EmailReported:
@@ -329,10 +335,10 @@ async def test_a_late_report_turns_delivered_into_bounced_and_suppresses(world: 
         await desk.reported(report(message))
         await desk.reported(report(message))
 
-    assert "delivered" == unproven
-    assert "bounced" == world.state(message)
-    assert [["ada@there.test", "bounced"]] == world.sql("SELECT address, reason FROM suppression;")
-    assert ["email.delivered", "email.bounced"] == sender.types()
+    assert unproven == "delivered"
+    assert world.state(message) == "bounced"
+    assert world.sql("SELECT address, reason FROM suppression;") == [["ada@there.test", "bounced"]]
+    assert sender.types() == ["email.delivered", "email.bounced"]
 
 
 async def test_a_positive_report_settles_what_was_uncertain(world: World, peer: Peer) -> None:
@@ -344,7 +350,7 @@ async def test_a_positive_report_settles_what_was_uncertain(world: World, peer: 
         desk: Any = sender.wired.actor  # type: ignore[attr-defined]
         await desk.reported(report(message, action="delivered", status_code="2.0.0"))
 
-    assert "delivered" == world.state(message)
+    assert world.state(message) == "delivered"
 
 
 async def test_a_domains_keys_are_made_once(world: World, peer: Peer) -> None:
@@ -357,6 +363,7 @@ async def test_a_domains_keys_are_made_once(world: World, peer: Peer) -> None:
         replies = await asyncio.gather(*asked)
 
     assert replies[0] == replies[1] == replies[2]
-    assert ["gp1._domainkey.example.org", "gp2._domainkey.example.org"] == [
-        r["name"] for r in replies[0].extra["records"]
+    assert [r["name"] for r in replies[0].extra["records"]] == [
+        "gp1._domainkey.example.org",
+        "gp2._domainkey.example.org",
     ]

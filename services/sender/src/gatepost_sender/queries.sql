@@ -10,13 +10,13 @@ WITH oldest AS (
        AND d.mailbox_id <> 'mbx_system'
        AND (p.scope = 'tenant' OR (p.scope = 'mailbox' AND p.target = d.mailbox_id)))
    ORDER BY d.due_at LIMIT 400),
-some AS (SELECT id FROM oldest ORDER BY random() LIMIT $4)
+picked AS (SELECT id FROM oldest ORDER BY random() LIMIT $4)
 SELECT d.id, d.tenant_id, d.mailbox_id, d.message_id, d.thread_id, d.recipient, d.domain, d.state, d.attempts,
        d.of_release, d.due_at, m.grant_token, m.content AS content_sha256, m.recipients, m.rfc_message_id,
        b.address AS mailbox_address, b.mode, t.name AS operator, m.author_kind, r.content,
        (m.ok1_hash IS NOT NULL AND m.ok1_hash = m.content) AS is_approved,
        greatest(d.queued_at, coalesce(m.send_at, d.queued_at)) + $3::interval AS gives_up_at
-  FROM some JOIN delivery d ON d.id = some.id JOIN message m ON m.id = d.message_id
+  FROM picked JOIN delivery d ON d.id = picked.id JOIN message m ON m.id = d.message_id
        JOIN mailbox b ON b.id = m.mailbox_id JOIN tenant t ON t.id = d.tenant_id
        LEFT JOIN revision r ON r.message_id = m.id AND r.n = m.revision
  ORDER BY d.due_at;
