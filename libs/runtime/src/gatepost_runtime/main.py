@@ -140,6 +140,7 @@ class Process:
                 raise
             except Exception as reason:
                 words = f"{type(reason).__name__}: {reason}"
+                self.service.store_is_missing = words
                 if words != told:
                     log.warning("waiting for the database", reason=words)
                     told = words

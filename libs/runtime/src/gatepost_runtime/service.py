@@ -36,6 +36,7 @@ class Service:
         self.flows = Flows(name)
         self.asker = Asker(self.flows, settings.command_timeout_s)
         self.publisher = Publisher(self.flows, self.metrics)
+        self.store_is_missing = "not connected yet"
         self.stopping = asyncio.Event()
         self.wake = asyncio.Event()
 
@@ -66,7 +67,7 @@ class Service:
     async def store_problem(self) -> str | None:
         """Why the database cannot be used, if it cannot."""
         if getattr(self, "store", None) is None:
-            return "database: not connected yet"
+            return f"database: {self.store_is_missing}"
         try:
             await asyncio.wait_for(self.store.ready(), timeout=2)
         except Exception as reason:
