@@ -29,7 +29,8 @@ def guise_for(data: Path, binary: Path) -> Guise:
     if os.geteuid() != 0:
         if owner not in (None, os.geteuid()):
             raise EmbeddedError(
-                f"the database in {data} belongs to uid {owner}, and this is uid {os.geteuid()}; start it as that user, or name another folder"
+                f"the database in {data} belongs to uid {owner}, and this is uid {os.geteuid()}; "
+                f"start it as that user, or name another folder"
             )
         return PLAIN
     if owner in (None, 0) and _namespace_runs(binary):

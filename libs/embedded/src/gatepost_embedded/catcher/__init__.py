@@ -1,1 +1,1 @@
-"""The mail catcher: takes everything that leaves a development installation, and shows it."""
+"""The mail catcher: takes every mail that leaves in development, keeps it, shows it, and misbehaves on request."""

@@ -1,91 +1,125 @@
-"""The SMTP side of the catcher: takes everything, keeps it, and misbehaves where a test asked for it."""
+"""The SMTP side of the catcher: takes everything, unless it was ordered to misbehave."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, AnyStr, NoReturn
 
-from aiosmtpd.smtp import SMTP, Envelope, Session
+from aiosmtpd.smtp import SMTP
 
-from gatepost_embedded.catcher.kept import Kept
+from gatepost_embedded.catcher.box import Box
+from gatepost_embedded.catcher.faults import Fault, Faults
 
-BIGGEST = 64 * 1024 * 1024
-
-
-@dataclass
-class Fault:
-    """What to do wrong: at this stage, this often, for mails whose recipient contains `match`."""
-
-    stage: str  # rcpt, data (before the mail is read), dot (after it was read)
-    reply: str  # an SMTP reply, `close`, `silence`, or `keep_close` (keep the mail, then close without a reply)
-    count: int = 1
-    match: str = ""
+LARGEST_MAIL = 60_000_000
+LONGEST_LINE = 1_000_000
 
 
-@dataclass
-class Faults:
-    """The faults that are still to come."""
+class Conversation(SMTP):
+    """One connection. Lines may be long, and the greeting and the answer to DATA can be faulty too."""
 
-    waiting: list[Fault] = field(default_factory=list)
+    line_length_limit = LONGEST_LINE
 
-    def next(self, stage: str, recipients: list[str]) -> str | None:
-        """The fault for this stage and these recipients, used up by asking."""
-        for fault in self.waiting:
-            if fault.stage == stage and fault.count > 0 and any(fault.match in recipient for recipient in recipients):
-                fault.count -= 1
-                return fault.reply
-        return None
+    def __init__(self, box: Box, faults: Faults) -> None:
+        super().__init__(
+            Takers(box, faults),
+            data_size_limit=LARGEST_MAIL,
+            enable_SMTPUTF8=True,
+            hostname="catcher.gatepost.test",
+            ident="Gatepost mail catcher",
+            timeout=300,
+            loop=asyncio.get_running_loop(),
+        )
+        self._faults = faults
+        self._has_greeted = False
+
+    async def push(self, status: AnyStr) -> None:
+        """Say it; the first thing said is the greeting."""
+        if not self._has_greeted:
+            self._has_greeted = True
+            fault = self._faults.take("connect")
+            if fault is not None:
+                reply = await commit(self, fault)
+                await super().push(reply)
+                if not reply.startswith("2") and self.transport is not None:
+                    self.transport.close()
+                return
+        await super().push(status)
+
+    async def smtp_DATA(self, arg: str) -> None:  # noqa: N802  aiosmtpd finds it by this name
+        """Ask for the mail, or refuse it before it is sent."""
+        recipients = self.envelope.rcpt_tos if self.envelope is not None else []
+        fault = self._faults.take("data", recipients) if recipients else None
+        if fault is None:
+            await super().smtp_DATA(arg)
+            return
+        await self.push(await commit(self, fault))
+        self._set_post_data_state()  # type: ignore[no-untyped-call]
 
 
-class Handler:
-    """aiosmtpd's hooks."""
+class Takers:
+    """What is done at each command."""
 
-    def __init__(self, kept: Kept, faults: Faults) -> None:
-        self._kept, self._faults = kept, faults
+    def __init__(self, box: Box, faults: Faults) -> None:
+        self._box, self._faults = box, faults
 
-    async def handle_RCPT(  # noqa: N802 (aiosmtpd's name)
-        self, server: SMTP, session: Session, envelope: Envelope, address: str, rcpt_options: list[str]
+    async def handle_EHLO(  # noqa: N802
+        self, _server: Any, session: Any, _envelope: Any, hostname: str, responses: list[str]
+    ) -> list[str]:
+        """Name what we can, PIPELINING and ENHANCEDSTATUSCODES too."""
+        session.host_name = hostname
+        return [*responses[:-1], "250-PIPELINING", "250-ENHANCEDSTATUSCODES", *responses[-1:]]
+
+    async def handle_RCPT(  # noqa: N802
+        self, server: Any, _session: Any, envelope: Any, address: str, options: list[str]
     ) -> str:
-        """Take every recipient, unless a fault stands here."""
-        if fault := self._faults.next("rcpt", [address]):
-            return await self._misbehave(server, fault)
+        """Anybody is a recipient here."""
+        fault = self._faults.take("rcpt", [address])
+        if fault is not None:
+            reply = await commit(server, fault)
+            if not reply.startswith("2"):
+                return reply
         envelope.rcpt_tos.append(address)
-        return "250 2.1.5 taken"
+        envelope.rcpt_options.extend(options)
+        return "250 2.1.5 recipient taken"
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
-        """Keep the mail on disk, then say so."""
-        recipients = list(envelope.rcpt_tos)
-        fault = self._faults.next("dot", recipients)
-        if fault and fault != "keep_close":
-            return await self._misbehave(server, fault)
-        content = envelope.content or b""
-        raw = content if isinstance(content, bytes) else content.encode()
-        number = await asyncio.to_thread(self._kept.keep, envelope.mail_from or "", recipients, raw)
-        if fault:
-            return await self._misbehave(server, "close")
-        return f"250 2.0.0 kept as {number}"
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+        """Keep it on the disk and only then say so. An error of ours is temporary."""
+        fault = self._faults.take("dot", envelope.rcpt_tos)
+        kept = ""
+        if fault is None or fault.keep or fault.reply.startswith("2"):
+            try:
+                peer = str(session.peer[0]) if session.peer else ""
+                found = await asyncio.to_thread(
+                    self._box.keep,
+                    bytes(envelope.content or b""),
+                    envelope_from=envelope.mail_from or "",
+                    rcpt_to=tuple(envelope.rcpt_tos),
+                    peer=peer,
+                    helo=session.host_name or "",
+                )
+            except OSError as error:
+                return f"451 4.3.0 the catcher could not keep the mail: {error.strerror}"
+            kept = found.id
+        if fault is not None:
+            return await commit(server, fault)
+        return f"250 2.0.0 caught as {kept}"
 
-    async def _misbehave(self, server: SMTP, reply: str) -> str:
-        if reply == "silence":
-            await asyncio.sleep(3600)
-        if reply in {"close", "silence"}:
-            transport: Any = server.transport
-            transport.abort()
-            return "421 closing"
-        return reply
+    async def handle_exception(self, _error: Exception) -> str:
+        """Never bounce a mail for a mistake of ours."""
+        return "451 4.3.0 the catcher stumbled"
 
 
-async def listen(kept: Kept, faults: Faults, port: int) -> asyncio.Server:
-    """Open the port, on loopback only."""
-    loop = asyncio.get_running_loop()
+async def commit(server: Any, fault: Fault) -> str:
+    """The reply of a fault; or no reply at all, by cutting the line or by saying nothing until the other side has gone."""
+    if fault.reply == "close":
+        server.transport.abort()
+        await _for_ever()
+    elif fault.reply == "silence":
+        await _for_ever()
+    return fault.reply
 
-    def session() -> SMTP:
-        smtp = SMTP(
-            Handler(kept, faults), hostname="catcher.gatepost.invalid", ident="catcher", data_size_limit=BIGGEST,
-            enable_SMTPUTF8=True, loop=loop,
-        )  # fmt: skip
-        smtp.line_length_limit = 1 << 20
-        return smtp
 
-    return await loop.create_server(session, "127.0.0.1", port)
+async def _for_ever() -> NoReturn:
+    """Until the connection ends, which cancels whoever waits here."""
+    while True:
+        await asyncio.sleep(3600)
