@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+
 from gatepost_drafter.provider import DraftFailed, DraftRequest, Passage, Provider, Turn
 from gatepost_drafter.providers.anthropic_messages import AnthropicMessages
 from gatepost_drafter.providers.openai_compatible import OpenAICompatible
