@@ -93,20 +93,47 @@ PRINCIPAL: Expr = ("principal", ACTOR)
 class Algebra(Protocol[T]):
     """What the operators mean."""
 
-    def var(self, name: str) -> T: ...
-    def arg(self, name: str) -> T: ...
-    def const(self, value: str | int | bool | None) -> T: ...
-    def eq(self, a: T, b: T) -> T: ...
-    def ne(self, a: T, b: T) -> T: ...
-    def conjunction(self, parts: Sequence[T]) -> T: ...
-    def disjunction(self, parts: Sequence[T]) -> T: ...
-    def negation(self, a: T) -> T: ...
-    def le(self, a: T, b: T) -> T: ...
-    def ite(self, condition: T, then: T, otherwise: T) -> T: ...
-    def add(self, a: T, b: T) -> T: ...
-    def role(self, credential: Expr) -> T: ...
-    def principal(self, credential: Expr) -> T: ...
-    def level(self, mode: T) -> T: ...
+    def var(self, name: str) -> T:
+        """A variable."""
+
+    def arg(self, name: str) -> T:
+        """An argument."""
+
+    def const(self, value: str | int | bool | None) -> T:
+        """A constant."""
+
+    def eq(self, a: T, b: T) -> T:
+        """Equal."""
+
+    def ne(self, a: T, b: T) -> T:
+        """Not equal."""
+
+    def conjunction(self, parts: Sequence[T]) -> T:
+        """All."""
+
+    def disjunction(self, parts: Sequence[T]) -> T:
+        """Any."""
+
+    def negation(self, a: T) -> T:
+        """Not true."""
+
+    def le(self, a: T, b: T) -> T:
+        """At most."""
+
+    def ite(self, condition: T, then: T, otherwise: T) -> T:
+        """Either."""
+
+    def add(self, a: T, b: T) -> T:
+        """The sum."""
+
+    def role(self, credential: Expr) -> T:
+        """An actor's role."""
+
+    def principal(self, credential: Expr) -> T:
+        """An actor's principal."""
+
+    def level(self, mode: T) -> T:
+        """Place of a mode."""
 
 
 def evaluate(expr: Expr, algebra: Algebra[T]) -> T:
@@ -194,12 +221,14 @@ class Values(Generic[T]):
 
     def role(self, credential: Expr) -> Any:
         """Of the one who acts."""
-        assert credential == ACTOR
+        if credential != ACTOR:
+            raise ValueError("only the actor is known")
         return self.role_name
 
     def principal(self, credential: Expr) -> Any:
         """Of the one who acts."""
-        assert credential == ACTOR
+        if credential != ACTOR:
+            raise ValueError("only the actor is known")
         return self.principal_id
 
     def level(self, mode: Any) -> Any:

@@ -13,8 +13,9 @@ from datetime import datetime
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from gatepost_contracts.canonical import canonical, sha256_hex
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+
+from gatepost_contracts.canonical import canonical, sha256_hex
 
 
 class GrantRefused(Exception):

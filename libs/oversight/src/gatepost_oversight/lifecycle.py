@@ -7,18 +7,68 @@ Ids are written into every audit record and never reused. T23 stays unused: bein
 
 from __future__ import annotations
 
+from gatepost_oversight.credential import Role
 from gatepost_oversight.expr import (
-    FALSE, NOTHING, PRINCIPAL, ROLE, TRUE, Expr, add, all_of, any_of, arg, const, eq, ite, ne, negate, var,
+    FALSE,
+    NOTHING,
+    PRINCIPAL,
+    ROLE,
+    TRUE,
+    Expr,
+    add,
+    all_of,
+    any_of,
+    arg,
+    const,
+    eq,
+    ite,
+    ne,
+    negate,
+    var,
 )  # fmt: skip
 from gatepost_oversight.mode import Mode
-from gatepost_oversight.credential import Role
 from gatepost_oversight.move import Move, On, move
-from gatepost_oversight.states import State as S
+from gatepost_oversight.states import State as S  # noqa: N817 (the table is read in columns)
 from gatepost_oversight.terms import (
-    ASK, CLAIM, CONTENT, EDIT_COMPLETE, HEAD, IS_ANNOUNCED, IS_CLAIMED, LEASE_OVER, NEWER, NO_FIRST,
-    NO_PLACEHOLDER, NOT_AUTHOR, NOT_CLAIMED, NOT_FROZEN, NOT_READ_ONLY, NOT_REFUSABLE, NOT_RELEASABLE, NOT_USED, NOTE,
-    ONE_PERSON, OPEN, OTHERS_FIRST, OVERDUE, OWN, OWN_DRAFT, OWN_EDIT, OWN_OR_PERSON, OWNER, READ_ONLY, RELEASABLE,
-    SEEN, SENDABLE_BACK, SENTENCES, TIGHTENED, TWO_PERSON, UNFINISHED, Conjunct, is_true, one_of,
+    ASK,
+    CLAIM,
+    CONTENT,
+    EDIT_COMPLETE,
+    HEAD,
+    IS_ANNOUNCED,
+    IS_CLAIMED,
+    LEASE_OVER,
+    NEWER,
+    NO_FIRST,
+    NO_PLACEHOLDER,
+    NOT_AUTHOR,
+    NOT_CLAIMED,
+    NOT_FROZEN,
+    NOT_READ_ONLY,
+    NOT_REFUSABLE,
+    NOT_RELEASABLE,
+    NOT_USED,
+    NOTE,
+    ONE_PERSON,
+    OPEN,
+    OTHERS_FIRST,
+    OVERDUE,
+    OWN,
+    OWN_DRAFT,
+    OWN_EDIT,
+    OWN_OR_PERSON,
+    OWNER,
+    READ_ONLY,
+    RELEASABLE,
+    SEEN,
+    SENDABLE_BACK,
+    SENTENCES,
+    TIGHTENED,
+    TWO_PERSON,
+    UNFINISHED,
+    Conjunct,
+    is_true,
+    one_of,
 )  # fmt: skip
 from gatepost_oversight.world import WORLD
 
@@ -26,7 +76,7 @@ AGENT, REVIEWER, OPERATOR, SYSTEM = Role.AGENT, Role.REVIEWER, Role.OPERATOR, Ro
 ONE = const(1)
 
 # What rows set, by theme.
-NO_APPROVALS: dict[str, Expr] = {n: NOTHING for n in ("ok1", "ok1_hash", "ok1_key", "ok2", "ok2_hash", "ok2_key")}
+NO_APPROVALS: dict[str, Expr] = dict.fromkeys(("ok1", "ok1_hash", "ok1_key", "ok2", "ok2_hash", "ok2_key"), NOTHING)
 ADOPT: dict[str, Expr] = {
     n: var(f"rev_{n}") for n in ("content", "placeholder", "recipients", "subject", "category", "evidence")
 } | {"revision": var("rev_n")}

@@ -6,7 +6,23 @@ A conjunct is a name and an expression. The name comes back when it fails, and `
 from __future__ import annotations
 
 from gatepost_oversight.expr import (
-    NOTHING, PRINCIPAL, ROLE, TRUE, Expr, add, all_of, any_of, arg, const, eq, ite, le, level, ne, negate, var,
+    NOTHING,
+    PRINCIPAL,
+    ROLE,
+    TRUE,
+    Expr,
+    add,
+    all_of,
+    any_of,
+    arg,
+    const,
+    eq,
+    ite,
+    le,
+    level,
+    ne,
+    negate,
+    var,
 )  # fmt: skip
 from gatepost_oversight.mode import Mode
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gatepost_oversight.expr import NOTHING, all_of, arg, eq, ite, le, level, ne, var
 from gatepost_oversight.credential import Role
+from gatepost_oversight.expr import NOTHING, all_of, arg, eq, ite, le, level, ne, var
 from gatepost_oversight.move import Move, On, move
 from gatepost_oversight.terms import is_true
 

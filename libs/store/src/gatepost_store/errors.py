@@ -7,11 +7,11 @@ class StoreError(Exception):
     """Something about the store."""
 
 
-class StoreUnavailable(StoreError):  # noqa: N818 (callers read it as a state, not as a mistake)
+class StoreUnavailable(StoreError):
     """The database is away or too busy. Temporary: try the whole unit of work again."""
 
 
-class StepRefused(StoreError):  # noqa: N818
+class StepRefused(StoreError):
     """The database would not run a step: a right, an edge of the table, or a value it cannot hold."""
 
 
@@ -19,5 +19,5 @@ class SchemaError(StoreError):
     """The schema is not the one this code was written for."""
 
 
-class MigrationRefused(SchemaError):  # noqa: N818
+class MigrationRefused(SchemaError):
     """A migration cannot be applied: its name, its first line, or a change after it had been applied."""

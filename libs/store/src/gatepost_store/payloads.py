@@ -185,8 +185,10 @@ class SystemMail(TypedDict, total=False):
 
 
 class Suppression(TypedDict, total=False):
-    """W6. `emits` names the event, if any: email.unsubscribed or email.complained. An address that is suppressed
-    already comes back as `Inserted(duplicate=True)` and nothing is told twice."""
+    """W6. `emits` names the event, if any: email.unsubscribed or email.complained.
+
+    An address that is suppressed already comes back as `Inserted(duplicate=True)`, and nothing is told twice.
+    """
 
     mailbox_id: str
     tenant_id: str

@@ -121,7 +121,7 @@ RETIRED = frozenset(
 
 def _has_nul(value: Any) -> bool:
     if isinstance(value, str):
-        return "\0" in value or "\\u0000" in value and _has_nul_in_json(value)
+        return "\0" in value or ("\\u0000" in value and _has_nul_in_json(value))
     if isinstance(value, Mapping):
         return any(_has_nul(k) or _has_nul(v) for k, v in value.items())
     if isinstance(value, list | tuple | set | frozenset):

@@ -123,7 +123,7 @@ class Store:
         """For ever: publish what a crash or an absent broker left. Run by the runtime."""
         while True:
             await asyncio.sleep(self.settings.sweep_s)
-            while await self.sweep_once() >= 200:  # noqa: ASYNC110 (a full page means that there is more)
+            while await self.sweep_once() >= 200:
                 pass
 
     async def sweep_once(self, *, older_than_s: float | None = None) -> int:

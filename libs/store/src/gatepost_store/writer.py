@@ -41,7 +41,7 @@ class Writer:
     ) -> None:  # fmt: skip
         self._url, self._name, self._settings = url, f"gatepost-{service} writer", settings
         self._statement = (
-            "SELECT ord, seq, already, failed, record, state"
+            "SELECT ord, seq, already, failed, record, state"  # noqa: S608 (service is one of ours)
             f" FROM step_{service}($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text::jsonb, $7::bytea[])"
         )
         self._committed, self._flush = committed, flush
@@ -92,11 +92,6 @@ class Writer:
                     await asyncio.wait_for(self._wake.wait(), self._settings.flush_s if self._published else None)
                 except TimeoutError:
                     await self._flush_published()
-                else:
-                    if self._published and not self._queue and not self._closing:
-                        await asyncio.sleep(self._settings.flush_s)
-                        if not self._queue:
-                            await self._flush_published()
             await self._commit_next()
 
     async def _flush_published(self) -> None:
@@ -152,8 +147,7 @@ class Writer:
                 if (
                     attempt
                     or not is_away(error)
-                    or isinstance(error, asyncpg.PostgresError)
-                    and error.sqlstate in _LOCKS
+                    or (isinstance(error, asyncpg.PostgresError) and error.sqlstate in _LOCKS)
                 ):
                     raise
                 await self._drop_connection()
