@@ -12,7 +12,6 @@ import signal
 import sys
 import traceback
 from collections.abc import Awaitable, Callable
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -39,7 +38,7 @@ log = get_logger()
 def serve(name: str, wire: Wire, *, open_store: OpenStore | None = None) -> None:
     """Run one service until SIGTERM or SIGINT; the main() of each."""
     settings = read(RuntimeSettings)
-    for own in own_settings(name):
+    for own in (*own_settings(name), *own_settings("store")):
         read(own)
     configure(name, settings.log_level)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
@@ -136,7 +135,7 @@ class Process:
             try:
                 store = await self._open_store(self.settings, self.name)
                 await store.ready()
-            except (Fatal, TypeError, AttributeError, NameError, ImportError):
+            except (Fatal, ValidationError, TypeError, AttributeError, NameError, ImportError):
                 raise
             except Exception as reason:
                 words = f"{type(reason).__name__}: {reason}"
@@ -261,9 +260,7 @@ class Process:
 async def _open_store(settings: RuntimeSettings, name: str) -> Store:
     from gatepost_store import Queries, Store
 
-    package = f"gatepost_{name}"
-    has_own = files(package).joinpath("queries.sql").is_file()
-    queries = Queries.of(package if has_own else "gatepost_store")
+    queries = Queries.of(f"gatepost_{name}")
     return await Store.open(settings.database_url, service=name, queries=queries)
 
 

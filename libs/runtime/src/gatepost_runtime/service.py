@@ -78,4 +78,4 @@ class Service:
         """Commit what waits and leave the database."""
         if getattr(self, "store", None) is not None:
             with contextlib.suppress(Exception):
-                await asyncio.wait_for(self.store.close(), timeout=5)
+                await asyncio.wait_for(self.store.close(), timeout=10)
