@@ -35,10 +35,12 @@ def multimail() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
-def client(gatepost: Any, multimail: ModuleType) -> Callable[[str], Any]:
+def client(gatepost: Any, multimail: ModuleType) -> Iterator[Callable[[str], Any]]:
     """A client with the key of that name, as the guides make one."""
     made = {name: multimail.MultimailClient(gatepost.keys[name], base_url=gatepost.http_url) for name in ("operator", "agent", "reviewer")}
-    return made.__getitem__
+    yield made.__getitem__
+    for one in made.values():
+        one.close()
 
 
 @pytest.fixture

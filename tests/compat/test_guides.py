@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx2
 import pytest
+
 from support.installation import eventually, header
 
 CUSTOMER = "casey@customer.example"
