@@ -71,10 +71,10 @@ async def test_gated_all_shows_agents_nothing(ingest: Any) -> None:
     (mail,) = ingest.stored(box)
     (event,) = await eventually(lambda: [e for e in ingest.room.events if e.mailbox_id == box["id"]], "the event")
 
-    assert (mail["state"], mail["quarantined_for"]) == ("quarantined", ["inbound_gating"])
+    assert (mail["state"], mail["quarantined_for"]) == ("quarantined", ["gated_all"])
     assert mail["expires_at"] is not None
     assert isinstance(event, EmailQuarantined)
-    assert event.reasons == ("inbound_gating",)
+    assert event.reasons == ("gated_all",)
 
 
 async def test_a_mode_that_changed_since_the_look_up_counts(ingest: Any) -> None:

@@ -14,7 +14,7 @@ from gatepost_mail.parse import Parsed
 MOST_RECEIVED = 25
 """More hops than this is a loop (RFC 5321 6.3 asks for a limit; real mail has under a dozen)."""
 
-GATED = "inbound_gating"
+GATED = "gated_all"
 """The mailbox shows agents nothing before a person did."""
 
 
