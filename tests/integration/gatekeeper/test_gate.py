@@ -370,8 +370,8 @@ async def test_a_person_says_what_became_of_it(house: House, outcome: str, state
 async def test_gated_inbound_mail_is_let_through_or_thrown_away(house: House) -> None:
     """gated_all: a person sees inbound mail first."""
     mailbox = await house.mailbox("gated_all")
-    first = await house.inbound(mailbox, quarantined_for=["gated_all"])
-    second = await house.inbound(mailbox, quarantined_for=["gated_all"])
+    first = await house.inbound(mailbox, quarantined_for=["inbound_gating"])
+    second = await house.inbound(mailbox, quarantined_for=["inbound_gating"])
 
     admitted = await house.decide(first["id"], "approve")
     discarded = await house.decide(second["id"], "reject")

@@ -140,7 +140,7 @@ def test_a_long_body_is_cut_between_characters() -> None:
 @pytest.mark.parametrize(("sees", "subject"), [(True, "Where is it?"), (False, "")])
 def test_gated_inbound_mail_is_shown_to_oversight_only(sees: bool, subject: str) -> None:
     """No person has let it through yet."""
-    event = event_of("email.quarantined", reasons=["gated_all"])
+    event = event_of("email.quarantined", reasons=["inbound_gating"])
     content = flat(scene_of(event), "whd_1", Naming("x", "x", "x"), may_see_gated=sees)
 
     assert kind(event) == QUARANTINED_BY_GATING

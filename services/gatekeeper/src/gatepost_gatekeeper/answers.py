@@ -63,8 +63,10 @@ def forbidden(scope: str) -> CommandReply:
 def refused(failed: tuple[str, ...], message: Mapping[str, Any] | None = None) -> CommandReply:
     """The answer to a step whose guard did not hold."""
     seen = set(failed)
-    for conjunct, said in TABLE:
+    for conjunct, usual in TABLE:
         if conjunct in seen:
+            is_early = conjunct == "STATE" and message is not None and message["state"] in {"drafting", "drafted"}
+            said = Said("in_flight", "Repeat it in a moment.") if is_early else usual
             about = _about(message, said.code)
             sentence = _sentence(conjunct, message) or SENTENCES.get(conjunct, "it may not be done now")
             return refusal(said.code, _capital(sentence), said.hint, failed=failed, **about)

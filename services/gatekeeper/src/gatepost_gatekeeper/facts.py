@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gatepost_gatekeeper.case import Case, Row
-from gatepost_gatekeeper.signs import has_placeholder, link_hosts, mail_hosts, outside_hosts, unsupported
+from gatepost_gatekeeper.signs import (
+    has_placeholder,
+    link_hosts,
+    mail_hosts,
+    outside_hosts,
+    tries_to_steer,
+    unsupported,
+)
 from gatepost_oversight.mode import Mode, effective, strictest
 from gatepost_oversight.policy import Facts
 
@@ -128,8 +135,11 @@ def _answers_a_machine(case: Case) -> bool:
 
 
 def _is_injection_suspected(case: Case) -> bool:
-    flags: set[str] = set(case.original["flags"]) if case.original is not None else set()
-    return bool(INJECTION_FLAGS & flags.union(*(row["flags"] for row in case.thread)))
+    mails = [row for row in case.thread if row["direction"] == "inbound"]
+    if case.original is not None:
+        mails.append(case.original)
+    flagged = any(INJECTION_FLAGS & set(mail["flags"]) for mail in mails)
+    return flagged or tries_to_steer(*(f"{mail['subject'] or ''}\n{mail['text'] or ''}" for mail in mails))
 
 
 def _matches(rule: Row, case: Case) -> bool:

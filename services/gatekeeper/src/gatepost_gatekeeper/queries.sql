@@ -114,7 +114,8 @@ SELECT m.id FROM message m JOIN mailbox b ON b.id = m.mailbox_id
  WHERE m.state IN ('released', 'deferred') AND m.direction = 'outbound' AND NOT m.system_template
    AND ((m.ok1 IS NULL AND (b.mode IN ('read_only', 'gated_all', 'gated_send')
                             OR b.ceiling IN ('read_only', 'gated_all', 'gated_send')))
-        OR b.policy_block OR m.policy_block OR b.mode = 'read_only'
+        OR (b.two_person AND m.ok2 IS NULL) OR b.policy_block OR m.policy_block OR b.mode = 'read_only'
+        OR EXISTS (SELECT 1 FROM api_key k WHERE k.id IN (m.ok1_key, m.ok2_key) AND k.revoked_at IS NOT NULL)
         OR EXISTS (SELECT 1 FROM suppression s
                     WHERE s.tenant_id = m.tenant_id AND s.address = ANY(m.recipients)
                       AND (s.mailbox_id IS NULL OR s.mailbox_id = m.mailbox_id)))

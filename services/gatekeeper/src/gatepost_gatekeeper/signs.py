@@ -53,6 +53,14 @@ _LEGAL = re.compile(
     r"|breach of|admit(?:s|ted)? fault|at our expense|free of charge|binding)\w*"
 )
 
+_STEERING = re.compile(
+    r"(?i)\b(?:ignore|disregard|forget|override)\s+(?:all\s+|any\s+|the\s+|your\s+|these\s+|previous\s+|prior\s+|above\s+|earlier\s+)+"
+    r"(?:instructions?|prompts?|rules|guidelines|messages?|context)"
+    r"|\bsystem\s+prompt\b|\byou\s+are\s+now\s+(?:a|an|in)\b|\bdeveloper\s+mode\b|\bact\s+as\s+(?:an?\s+)?(?:ai|system|admin)"
+    r"|\bas\s+an?\s+(?:ai|language\s+model)\b|<\/?(?:system|assistant|instructions?)>|\bnew\s+instructions?\s*:"
+    r"|\[\s*(?:system|inst)\s*\]|\bdo\s+not\s+(?:tell|inform|mention\s+(?:this\s+)?to)\s+(?:the\s+)?(?:user|reviewer|human)"
+)
+
 
 @dataclass(frozen=True, order=True)
 class Promise:
@@ -66,6 +74,11 @@ class Promise:
 def has_placeholder(*texts: str) -> bool:
     """True when the author left something for a reviewer to fill in."""
     return any(PLACEHOLDER in _folded(text).upper() for text in texts)
+
+
+def tries_to_steer(*texts: str) -> bool:
+    """True when a text speaks to the agent that reads it rather than to a person. A hint to look, and no defence."""
+    return any(_STEERING.search(_folded(text)) for text in texts)
 
 
 def link_hosts(*texts: str) -> frozenset[str]:

@@ -23,7 +23,7 @@ class Desk:
 
     def __init__(self, store: Store, wake: Callable[[], None]) -> None:
         self._store, self._wake = store, wake
-        self._threads: dict[str, asyncio.Lock] = {}
+        self._threads: dict[str, tuple[asyncio.Lock, int]] = {}    # and how many events wait or run
 
     async def tell(self, event: Event) -> None:
         """Make the deliveries of an event; a repeat makes none."""
@@ -40,13 +40,15 @@ class Desk:
     @asynccontextmanager
     async def _in_order(self, thread: str) -> Any:
         """One event of a thread at a time, in the order in which they came."""
-        lock = self._threads.setdefault(thread, asyncio.Lock())
+        lock, users = self._threads.get(thread, (asyncio.Lock(), 0))
+        self._threads[thread] = lock, users + 1
         try:
             async with lock:
                 yield
         finally:
-            if not lock.locked() and not getattr(lock, "_waiters", None):
-                self._threads.pop(thread, None)
+            _, users = self._threads.pop(thread)
+            if users > 1:
+                self._threads[thread] = lock, users - 1
 
     async def _add(self, event: Event, one: Planned, scene: Scene) -> None:
         gated = sees_gated(one.naming, one.subscription.source)

@@ -18,6 +18,7 @@ from gatepost_notifier.words import (
 )
 
 SYSTEM_MAILBOX = "mbx_system"
+GATING = frozenset({"inbound_gating"})    # why ingest keeps mail aside in a mailbox that holds everything
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,8 @@ class Planned:
 
 def kind(event: Event) -> str:
     """Which row of the table of words the event is."""
-    gated = "gated" in " ".join(getattr(event, "reasons", ())) and not getattr(event, "discarded", False)
+    reasons = set(getattr(event, "reasons", ()))
+    gated = bool(reasons) and reasons <= GATING and not getattr(event, "discarded", False)
     return kind_of(event.type, decided=bool(getattr(event, "decided", False)), gated=gated)
 
 

@@ -84,7 +84,7 @@ def flat(scene: Scene, webhook_id: str, naming: Naming, *, may_see_gated: bool =
         "event_id": event.event_id, "mailbox": scene.mailbox.get("address") or "", "mailbox_id": event.mailbox_id,
     }  # fmt: skip
     if message:
-        content |= _mail(scene, is_hidden=scene.kind == QUARANTINED_BY_GATING and not may_see_gated)
+        content |= _mail(scene, is_hidden=event.type == "email.quarantined" and not may_see_gated)
     content |= _about(scene)
     return {name: ("" if value is None and name not in NULLABLE else value) for name, value in content.items()}
 
