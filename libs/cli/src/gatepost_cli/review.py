@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gatepost_cli.connect import api
+from gatepost_cli.editor import edited_text
 from gatepost_client import MultimailClient, MultiMailError
 
 console = Console(highlight=False)
@@ -84,7 +85,7 @@ def _one(reviewer: MultimailClient, item: dict[str, Any], place: str) -> bool:
                 _decide(reviewer, item, "approve")
                 return True
             case "e":
-                edited = typer.edit(item["draft_body"], extension=".md")
+                edited = edited_text(item["draft_body"])
                 if edited is None or edited.strip() == item["draft_body"].strip():
                     console.print("Nothing was changed.")
                     continue

@@ -24,3 +24,10 @@ def inherited_environment() -> dict[str, str]:
 
     kept = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "VIRTUAL_ENV")
     return {k: v for k, v in os.environ.items() if k in kept or k.startswith("GATEPOST_")}
+
+
+def editor_command() -> str | None:
+    """The person's editor, as every terminal program finds it."""
+    import os
+
+    return os.environ.get("VISUAL") or os.environ.get("EDITOR")
