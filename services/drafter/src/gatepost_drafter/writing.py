@@ -102,7 +102,7 @@ def _revision(case: Mapping[str, Any], draft: Written) -> dict[str, Any]:
         "kind": "failed" if draft.failure else "draft", "content_sha256": content.sha256,
         "content": content.canonical_text(), "markdown": draft.markdown, "subject": content.subject,
         "recipients": list(content.recipients), "author": DRAFTER, "author_kind": "drafter",
-        "placeholder": has_placeholder(draft.markdown), "failure": draft.failure, "answers": case["head"],
+        "placeholder": has_placeholder(draft.markdown), "failure": draft.failure, "answers": case["id"],
         "evidence": draft.evidence, "category": draft.category, "model_call_id": draft.model_call_id,
     }  # fmt: skip
 

@@ -38,6 +38,7 @@ class Intake:
         self._store = store
         self._key = key
         self._settings = settings
+        self._free = asyncio.Semaphore(settings.parse_threads)
         self._readers = ThreadPoolExecutor(settings.parse_threads, thread_name_prefix="read-mail")
 
     async def receive(self, arrived: Arrived) -> tuple[str, ...]:
@@ -51,10 +52,18 @@ class Intake:
         self._readers.shutdown(wait=False, cancel_futures=True)
 
     async def _read(self, raw: bytes) -> tuple[Parsed, Report | None]:
+        """Read it off the loop. The time counts from when a thread is free; one that hangs stays occupied."""
         loop = asyncio.get_running_loop()
+        await self._free.acquire()
+        try:
+            work = self._readers.submit(_read, raw)
+        except BaseException:
+            self._free.release()
+            raise
+        work.add_done_callback(lambda _: loop.call_soon_threadsafe(self._free.release))
         try:
             async with asyncio.timeout(self._settings.parse_s):
-                return await loop.run_in_executor(self._readers, _read, raw)
+                return await asyncio.wrap_future(work)
         except TimeoutError:
             log.warning("a mail took too long to read", size=len(raw))
         except Exception as error:

@@ -94,7 +94,7 @@ class Signer:
             token = tokens.unsubscribe_token(self._token_key, due.mailbox_id, due.recipient)
             link, mailto = f"{self._public_url}/v1/unsubscribe/{token}", f"mailto:{due.mailbox_address}"
             headers += [
-                ("List-Unsubscribe", f"<{link}>, <{mailto}?subject=unsubscribe>"),
+                ("List-Unsubscribe", f"<{link}>, <{mailto}?subject=unsubscribe%20{token}>"),
                 ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
             ]
         return headers
