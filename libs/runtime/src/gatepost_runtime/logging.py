@@ -10,7 +10,12 @@ from typing import Any
 import orjson
 import structlog
 
-_NOISY = {"uvicorn.access": logging.WARNING, "uvicorn.error": logging.WARNING, "nats": logging.ERROR}
+_NOISY = {
+    "uvicorn.access": logging.WARNING,
+    "uvicorn.error": logging.WARNING,
+    "nats": logging.ERROR,
+    "asyncpg.pool": logging.ERROR,
+}
 
 
 def configure(service: str, level: str) -> None:
