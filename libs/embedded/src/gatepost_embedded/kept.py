@@ -20,9 +20,11 @@ from gatepost_embedded.errors import EmbeddedError, PortTakenError, StartFailedE
 T = TypeVar("T")
 FIRST_DELAY_S = 0.2
 LONGEST_DELAY_S = 5.0
-STEADY_S = 10.0
+STEADY_S = 5.0
 """Who ran this long starts again with the first delay."""
 FIRST_TRIES = 3
+SETTLE_S = 0.5
+"""Who cannot be asked whether it is ready must at least live this long at first."""
 PROBE_S = 0.05
 LARGEST_LOG = 10_000_000
 
@@ -122,15 +124,23 @@ class Kept:
             raise StartFailedError(child.name, f"cannot be started ({error})") from error
         self._keeper.add(self.process.pid, child.death_signal)
         await self._changed()
-        deadline = time.monotonic() + child.ready_timeout_s
-        while child.probe is not None or not patient:
-            if self.process.poll() is not None:
-                code = self.process.returncode
+        await self._wait_ready(patient=patient)
+        await self._changed()
+
+    async def _wait_ready(self, *, patient: bool) -> None:
+        child, process, begun = self.child, self.process, time.monotonic()
+        while process is not None:
+            if process.poll() is not None:
                 self._forget()
-                raise StartFailedError(child.name, f"ended ({describe(code)})", children.tail(self.log), str(self.log))
-            if child.probe is None or await self._in_thread(child.probe):
+                why = f"ended ({describe(process.returncode)})"
+                raise StartFailedError(child.name, why, children.tail(self.log), str(self.log))
+            lived = time.monotonic() - begun
+            if child.probe is None:
+                if patient or lived > SETTLE_S:
+                    return
+            elif await self._in_thread(child.probe):
                 return
-            if time.monotonic() > deadline and not patient:
+            elif lived > child.ready_timeout_s and not patient:
                 why = f"was not ready after {child.ready_timeout_s:g} s"
                 raise StartFailedError(child.name, why, children.tail(self.log), str(self.log))
             await asyncio.sleep(PROBE_S)
