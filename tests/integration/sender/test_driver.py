@@ -6,7 +6,6 @@ import asyncio
 import time
 
 import pytest
-from peer import CLOSE, SILENT, Peer
 
 from gatepost_sender.driver import (
     Connection,
@@ -23,6 +22,7 @@ from gatepost_sender.driver import (
 from gatepost_sender.lanes import Lanes
 from gatepost_sender.outcome import Verdict, judge
 from gatepost_sender.route import Route
+from support.smtp_peer import CLOSE, SILENT, Peer
 
 QUICK = Timeouts(connect_s=1, greeting_s=0.3, command_s=0.3, data_s=0.3, block_s=0.3, dot_s=0.3)
 MANNER = Manner("here.test", Tls.OFFERED, QUICK)

@@ -16,15 +16,15 @@ from typing import Any
 import dkim
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from lone import lone_sender
-from peer import CLOSE, SILENT, Peer
 
-from conftest import World
 from gatepost_contracts.commands import DomainKey
 from gatepost_contracts.email import EmailReported
 from gatepost_contracts.ids import new_id
+from support.lone_sender import lone_sender
+from support.released import World
+from support.smtp_peer import CLOSE, SILENT, Peer
 
-LONE = Path(__file__).with_name("lone.py")
+LONE = Path(__file__).parents[2] / "support" / "lone_sender.py"
 
 
 async def eventually(look: Callable[[], Any], within_s: float = 10) -> Any:

@@ -1,6 +1,6 @@
 """A sender without a broker: the real wiring over a real database, its queue polled. Also runs as a process of its own.
 
-`python lone.py` reads GATEPOST_DATABASE_URL, GATEPOST_KEYS_DIR and GATEPOST_SENDER_*, and works until it is killed.
+`python lone_sender.py` reads GATEPOST_DATABASE_URL, GATEPOST_KEYS_DIR and GATEPOST_SENDER_*, and works until it is killed.
 """
 
 from __future__ import annotations
