@@ -70,8 +70,10 @@ async def gather(store: Reader, message_id: str, revision: int | None = None, *,
         return Case(message, None)
     tenant, recipients, thread_id = message["tenant_id"], list(draft["recipients"]), message["thread_id"]
     content = _content(draft)
-    original = await store.fetchrow("original", message["answers"]) if message["answers"] else None
     thread = tuple(await store.fetch("thread_texts", thread_id))
+    original = next((mail for mail in thread if mail["id"] == message["answers"]), None)
+    if original is None and message["answers"]:
+        original = await store.fetchrow("original", message["answers"])
     category = message["category"] or draft["category"] or ""
     since = first_id_at(datetime.now(UTC) - timedelta(hours=1))
     around = await store.fetchrow(

@@ -118,10 +118,10 @@ class Desk:
                 adopted = await gather(self._store, message["id"], message["revision"], hourly_limit=hourly)
                 if adopted is None:
                     return True
-                await self._verdict(adopted, message["version"])
+                await self._verdict(self._judged(adopted), message["version"])
                 return False                # the newer draft is taken up in the next round
             case "drafted":
-                return await self._verdict(case, message["version"])
+                return await self._verdict(self._judged(case), message["version"])
             case "held" | "revising" if draft["n"] > message["revision"]:
                 return await self._take_up_again(case, draft)
             case _:
@@ -142,7 +142,7 @@ class Desk:
                 log.info("a draft cannot be taken up", message_id=message["id"], failed=step.failed)
             return waits
         await self.supersede(message["thread_id"])
-        return await self._verdict(case, step.seq)
+        return await self._verdict(judged, step.seq)
 
     async def _take_up_again(self, case: Case, draft: Row) -> bool:
         """A rewrite of what was held or sent back: it stays held, whatever policy says of it."""
@@ -155,9 +155,8 @@ class Desk:
         step = await self._hold("T19", judged, reasons, revision=draft["n"])
         return isinstance(step, Moved) or bool(step.failed and {"BY_AUTHOR", "NEVER_TRIED"} & set(step.failed))
 
-    async def _verdict(self, case: Case, version: int) -> bool:
-        judged = self._judged(case)
-        reasons = judged.reasons
+    async def _verdict(self, judged: Judged, version: int) -> bool:
+        case, reasons = judged.case, judged.reasons
         match judged.judgement.verdict:
             case Verdict.REFUSE:
                 return isinstance(await self._refuse(judged, version), Moved)

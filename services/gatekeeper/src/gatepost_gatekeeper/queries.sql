@@ -30,15 +30,14 @@ SELECT message_id, n, kind, content_sha256, content, markdown, subject, recipien
   FROM revision WHERE message_id = $1 AND kind <> 'edit' ORDER BY n DESC LIMIT 1;
 
 -- original --
--- The mail being answered.
-SELECT id, direction, state, header_from, from_name, to_addresses, cc_addresses, reply_to, subject, text, reply_text,
-       rfc_message_id, refs, sent_at, created_at, automatic, flags, envelope_from
+-- The mail being answered, where it is not among the newest of the thread.
+SELECT id, direction, header_from, to_addresses, cc_addresses, recipients, subject, flags, automatic, rfc_message_id, text
   FROM message WHERE id = $1;
 
 -- thread_texts --
 -- What participants have said and were told on this thread, newest first.
-SELECT m.id, m.direction, m.header_from, m.to_addresses, m.cc_addresses, m.recipients, m.subject, m.flags,
-       coalesce(m.text, r.markdown, '') AS text
+SELECT m.id, m.direction, m.header_from, m.to_addresses, m.cc_addresses, m.recipients, m.subject, m.flags, m.automatic,
+       m.rfc_message_id, left(coalesce(m.text, r.markdown, ''), 65536) AS text
   FROM message m
   LEFT JOIN revision r ON r.message_id = m.id AND r.n = m.revision AND m.direction = 'outbound'
  WHERE m.thread_id = $1 AND m.state IN ('received', 'delivered') ORDER BY m.id DESC LIMIT 50;
