@@ -12,6 +12,7 @@ from gatepost_api.aliases import DECIDED, PAGE, named
 from gatepost_api.errors import Refusal, invalid
 from gatepost_api.gatherings import CUT as BODY_CUT
 from gatepost_api.gatherings import THREAD_TAIL, diff_of, pending_view, thread_view
+from gatepost_api.looking import born, look
 from gatepost_api.moments import after, cursor_for, iso
 from gatepost_api.office import Call, Office, Reply, refusal_of
 from gatepost_api.status import Row, has_left, is_waiting, status_of
@@ -28,17 +29,23 @@ async def list_pending(office: Office, call: Call) -> Reply:
     """What waits for a person. A reviewer's look is remembered, so that a decision without a hash binds to it."""
     fields, caller = call.fields, call.caller
     boxes = await office.scope(call)
-    if caller.is_reviewer and not call.is_head:
-        await office.store.execute("saw", caller.tenant_id, boxes, caller.principal_id)
     limit = fields.number("limit", 20, 1, 100)
     offset = 0 if fields.all("cursor") else fields.number("offset", 0, 0, 1_000_000)
-    rows = await office.store.fetch(
-        "pending_ids", caller.tenant_id, boxes, after(fields.text("cursor")), fields.text("reason"), fields.text("category"),
-        limit, caller.is_person, offset,
-    )  # fmt: skip
-    ids = [row["id"] for row in rows]
-    waiting = await office.mails(call, ids)
-    items = [waiting[i] for i in ids if i in waiting]
+    cursor, reason, category = after(fields.text("cursor")), fields.text("reason"), fields.text("category")
+    ids: list[str] = []
+    items: list[Row] = []
+
+    async def read() -> list[Row]:
+        nonlocal ids, items
+        rows = await office.store.fetch(
+            "pending_ids", caller.tenant_id, boxes, cursor, reason, category, limit, caller.is_person, offset
+        )
+        ids = [row["id"] for row in rows]
+        waiting = await office.mails(call, ids)
+        items = [waiting[i] for i in ids if i in waiting]
+        return items
+
+    await look(office, call, boxes, read)
     views = await _beside(office, call, items)
     count = len(items) if len(ids) < limit and not fields.all("cursor") and not offset else None
     if count is None:
@@ -138,33 +145,40 @@ async def _to_decide(office: Office, call: Call, message_id: str, action: str) -
 
 async def _seen(office: Office, call: Call, mail: Row) -> tuple[str | None, str | None, bool]:
     """(content hash, newest inbound mail, given?) that this decision binds to."""
-    named_by_caller = call.fields.raw("seen")
+    told = call.fields.raw("seen")
     current, head = mail["content"], mail["thread_head"]
-    if mail["direction"] == "inbound":
-        return None, None, named_by_caller is not None
-    if named_by_caller is not None:
-        if str(named_by_caller).isdigit():
-            if int(str(named_by_caller)) != mail["revision"]:
-                raise _stale(mail)
-            return current, head, True
-        if not isinstance(named_by_caller, str) or len(named_by_caller) != 64:
-            raise invalid("revision", "must be a revision number or a content_sha256")
-        return named_by_caller.lower(), head, True
-    if not is_waiting(mail):
-        return current, head, False
+    if mail["direction"] == "inbound" or not is_waiting(mail):
+        return _hash_of(told, mail) if told is not None else current, head, told is not None
     caller = call.caller
     seen_at = await office.store.fetchval(
         "seen_at", caller.tenant_id, mail["mailbox_id"], caller.principal_id, mail["id"], mail["revision_at"]
     )
-    born = [moment for moment in (mail["revision_at"], mail["held_at"], mail["thread_head_at"]) if moment is not None]
-    if seen_at is None or any(moment > seen_at for moment in born):
-        raise _stale(mail)
-    return current, head, False
+    if told is None:
+        if seen_at is None or born(mail) > seen_at:
+            raise _stale(mail)
+        return current, head, False
+    known = head is None or head in {mail["revision_answers"], call.fields.text("seen_head")}
+    if not known and (seen_at is None or mail["thread_head_at"] > seen_at):
+        raise _stale(mail, "The customer has written again since.")
+    return _hash_of(told, mail), head, True
 
 
-def _stale(mail: Row) -> Refusal:
+def _hash_of(told: Any, mail: Row) -> str | None:
+    """The content a caller names: by the number of its revision, or by its hash."""
+    word = str(told).strip().lower()
+    if word.isdigit() and len(word) < 10:
+        if int(word) != mail["revision"]:
+            raise _stale(mail)
+        found: str | None = mail["content"]
+        return found
+    if len(word) != 64 or set(word) - set("0123456789abcdef"):
+        raise invalid("revision", "must be a revision number or a content_sha256")
+    return word
+
+
+def _stale(mail: Row, why: str = "") -> Refusal:
     return Refusal(
-        "stale_revision", hint="List what waits or read the mail, then decide; or name its content_sha256.", id=mail["id"],
+        "stale_revision", why, hint="List what waits or read the mail, then decide; or name its content_sha256.", id=mail["id"],
         revision=mail["revision"], content_sha256=mail["content"],
     )  # fmt: skip
 

@@ -80,7 +80,7 @@ def pending_view(mail: Row, original: Row | None, thread: Mapping[str, Any] | No
     view = email_view(mail, eyes)
     answered = None if original is None else email_view(original, eyes)
     evidence = dict(mail["revision_evidence"] or {}) if mail["direction"] == "outbound" else {}
-    seen = mail["answers"]
+    seen = mail["revision_answers"] or mail["answers"]
     view |= {
         "draft_body": view["markdown"],
         "original": answered,

@@ -93,7 +93,7 @@ SELECT m.id, m.tenant_id, m.mailbox_id, m.thread_id, m.direction, m.state, m.ver
        b.address AS mailbox_address, b.display_name AS mailbox_name, b.mode AS mailbox_mode, b.ceiling, b.two_person,
        b.rounds_max, t.external_id, t.metadata AS thread_metadata, t.head AS thread_head, t.head_at AS thread_head_at,
        r.n AS shown_revision, r.markdown, r.content AS content_json, r.content_sha256 AS shown_sha256,
-       r.subject AS revision_subject, r.evidence AS revision_evidence, r.failure, r.created_at AS revision_at,
+       r.subject AS revision_subject, r.evidence AS revision_evidence, r.answers AS revision_answers, r.failure, r.created_at AS revision_at,
        r.author AS revision_author, r.author_kind AS revision_author_kind, r.category AS revision_category,
        a.prefix AS key_prefix, c.provider, c.model, c.prompt_version,
        d.action AS decision_action, d.note AS decision_note, d.reason_code AS decision_reason_code,
@@ -200,7 +200,8 @@ SELECT count(*) FROM message m
 INSERT INTO seen (tenant_id, mailbox_id, principal_id, seen_at)
 SELECT b.tenant_id, b.id, $3::text, now() FROM mailbox b
  WHERE b.tenant_id = $1 AND b.deleted_at IS NULL AND ($2::text[] IS NULL OR b.id = ANY($2::text[]))
-    ON CONFLICT (mailbox_id, principal_id) DO UPDATE SET seen_at = excluded.seen_at;
+    ON CONFLICT (mailbox_id, principal_id) DO UPDATE SET seen_at = excluded.seen_at
+RETURNING seen_at;
 
 -- seen_at --
 -- The later of this person's last look and the first time their receiver took the webhook of what waits now.

@@ -11,6 +11,7 @@ from typing import Any
 from gatepost_api.aliases import PAGE, named
 from gatepost_api.errors import Refusal, invalid
 from gatepost_api.gatherings import history_of, thread_view
+from gatepost_api.looking import look
 from gatepost_api.moments import after, cursor_for, iso
 from gatepost_api.office import Call, Office, Reply
 from gatepost_api.status import DIRECTIONS, WORDS, Filter, Row, filter_of
@@ -66,9 +67,14 @@ async def read_email(office: Office, call: Call) -> Reply:
     message_id = call.fields.must("message_id")
     caller = call.caller
     mail = await office.mail(call, message_id)
-    if caller.is_reviewer and not call.is_head:
-        await office.store.execute("saw", caller.tenant_id, [mail["mailbox_id"]], caller.principal_id)
-        mail = await office.mail(call, message_id)
+    if caller.is_reviewer:
+
+        async def again() -> list[Row]:
+            nonlocal mail
+            mail = await office.mail(call, message_id)
+            return [mail]
+
+        await look(office, call, [mail["mailbox_id"]], again)
     marks = not caller.is_person and not call.is_head and call.fields.flag("mark_read") is not False
     if marks and mail["direction"] == "inbound" and mail["state"] == "received" and mail["read_at"] is None:
         await office.store.execute("mark_read", caller.tenant_id, message_id)
