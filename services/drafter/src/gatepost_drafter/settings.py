@@ -31,7 +31,7 @@ class DrafterSettings(BaseSettings):
     deadline_s: float = Field(120, gt=0, description="Time for all calls of one draft together.")
     call_timeout_s: float = Field(60, gt=0, description="Time for one call.")
     first_retry_s: float = Field(1, gt=0, description="Pause before the second call; it doubles.")
-    workers: int = Field(16, ge=2, description="Drafts written at a time.")
+    workers: int = Field(16, ge=2, description="Drafts that one sweep writes at a time.")
     passages: int = Field(8, ge=0, le=50, description="Pieces of knowledge given with one mail.")
     least_rank: float = Field(0.01, ge=0, description="Knowledge that the search ranks lower is left out.")
     turns: int = Field(30, ge=1, description="Newest mails of a thread that are given.")
