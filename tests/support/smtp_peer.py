@@ -58,7 +58,7 @@ class Peer:
             return said.pop(0) if said else OK[stage]
         return said
 
-    async def _say(self, writer: asyncio.StreamWriter, stage: str, line: str = "") -> bool:
+    async def _say(self, writer: asyncio.StreamWriter, stage: str, line: str = "") -> str | None:
         reply = self._reply(stage, line)
         if reply == SILENT:
             await asyncio.sleep(3600)
@@ -67,7 +67,7 @@ class Peer:
         await writer.drain()
         if close:
             writer.close()
-        return not close
+        return None if close else reply
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
@@ -81,26 +81,26 @@ class Peer:
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         mail = Mail()
-        if not await self._say(writer, "greeting"):
+        if await self._say(writer, "greeting") is None:
             return
         while line := (await reader.readline()).decode().rstrip("\r\n"):
             self.lines.append(line)
             verb = line.split(":")[0].split(" ")[0].upper()
             if verb == "MAIL":
                 mail = Mail(sender=line.split("<")[1].split(">")[0])
-            reply_is_good = await self._say(writer, verb, line)
-            if not reply_is_good:
+            was_said = await self._say(writer, verb, line)
+            if was_said is None:
                 return
             if verb == "RCPT":
                 mail.recipients.append(line.split("<")[1].split(">")[0])
-            if verb == "DATA" and self.says.get("DATA", "354").__str__().startswith("354"):
+            if verb == "DATA" and was_said.startswith("354"):
                 if "content" in self.says:
                     await reader.readexactly(1000)
                     await self._say(writer, "content")
                     return
                 content = await self._content(reader)
                 mail.content = content
-                if not await self._say(writer, "dot"):
+                if await self._say(writer, "dot") is None:
                     self.mails.append(mail)
                     return
                 self.mails.append(mail)

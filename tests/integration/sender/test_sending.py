@@ -263,13 +263,14 @@ async def test_killed_between_intent_and_outcome_it_is_uncertain(world: World, p
     assert len(peer.contents) == 1
 
 
-async def test_killed_before_the_intent_it_is_taken_over_and_sent_once(world: World, peer: Peer) -> None:
-    peer.says["RCPT"] = [SILENT]
+@pytest.mark.parametrize("stage", ["MAIL", "DATA"])
+async def test_killed_before_the_intent_it_is_taken_over_and_sent_once(world: World, peer: Peer, stage: str) -> None:
+    peer.says[stage] = [SILENT]
     message = world.released()
     process = await asyncio.to_thread(run_lone)
     try:
         await eventually(
-            lambda: world.delivery(message)["phase"] == "claimed" and any("RCPT" in x for x in peer.lines), 20
+            lambda: world.delivery(message)["phase"] == "claimed" and any(stage in x for x in peer.lines), 20
         )
     finally:
         process.send_signal(signal.SIGKILL)
