@@ -37,7 +37,10 @@ def multimail() -> ModuleType:
 @pytest.fixture(scope="session")
 def client(gatepost: Any, multimail: ModuleType) -> Iterator[Callable[[str], Any]]:
     """A client with the key of that name, as the guides make one."""
-    made = {name: multimail.MultimailClient(gatepost.keys[name], base_url=gatepost.http_url) for name in ("operator", "agent", "reviewer")}
+    made = {
+        name: multimail.MultimailClient(gatepost.keys[name], base_url=gatepost.http_url)
+        for name in ("operator", "agent", "reviewer")
+    }
     yield made.__getitem__
     for one in made.values():
         one.close()

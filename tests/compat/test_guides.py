@@ -8,6 +8,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import shutil
+import subprocess
 import time
 from collections.abc import Callable
 from email.message import EmailMessage
@@ -51,7 +53,9 @@ def left_to(gatepost: Any, rfc_message_id: str) -> list[dict[str, Any]]:
 # -- the auto-reply guide ------------------------------------------------------------------------------------------
 
 
-def test_the_flask_handler_verifies_bare_hex_and_reads_its_fields(gatepost: Any, client: Clients, box: Box, receiver: Any) -> None:
+def test_the_flask_handler_verifies_bare_hex_and_reads_its_fields(
+    gatepost: Any, client: Clients, box: Box, receiver: Any
+) -> None:
     """X-MultiMail-Signature is bare hex over the raw body under the literal secret."""
     secret = "a-secret-of-our-own"
     client("operator").create_webhook(receiver.url, ["email.received"], mailbox=box["address"], secret=secret)
@@ -172,7 +176,9 @@ def test_the_tool_calls_in_their_order(gatepost: Any, client: Clients, box: Box)
     assert read["body_text"].strip() == "Where is my order?"
     assert decided["message_id"] == reply["message_id"]
     assert "handled" in tagged["tag_list"]
-    assert mail["message_id"] not in [m["message_id"] for m in agent.check_inbox(box["id"], filter="unread")["messages"]]
+    assert mail["message_id"] not in [
+        m["message_id"] for m in agent.check_inbox(box["id"], filter="unread")["messages"]
+    ]
 
 
 # -- the Zendesk guide ---------------------------------------------------------------------------------------------
@@ -191,7 +197,9 @@ def zendesk(gatepost: Any, box: Box, ticket: int, to: str = CUSTOMER) -> httpx2.
     )  # fmt: skip
 
 
-def test_a_ticket_becomes_a_held_mail_with_its_metadata(gatepost: Any, client: Clients, box: Box, receiver: Any) -> None:
+def test_a_ticket_becomes_a_held_mail_with_its_metadata(
+    gatepost: Any, client: Clients, box: Box, receiver: Any
+) -> None:
     """One POST; the approval webhook names the pending mail; the number stays a number; POST /decide_email lets it go."""
     client("operator").create_webhook(receiver.url, ["email.pending_approval"], mailbox=box["address"])
     ticket = int(time.time() * 1000)
@@ -285,10 +293,67 @@ def test_unsubscribe_by_reply_is_for_ever(gatepost: Any, client: Clients, box: B
     assert refused.json()["recipients"] == [customer]
 
 
-@pytest.mark.parametrize("name", ["send_email", "reply_email", "decide_email", "tag_email", "cancel_message", "create_mailbox"])
+@pytest.mark.parametrize(
+    "name", ["send_email", "reply_email", "decide_email", "tag_email", "cancel_message", "create_mailbox"]
+)
 def test_a_get_never_does_anything(gatepost: Any, name: str) -> None:
-    reply = httpx2.get(f"{gatepost.http_url}/{name}", headers={"Authorization": f"Bearer {gatepost.keys['agent']}"}, trust_env=False)
+    reply = httpx2.get(
+        f"{gatepost.http_url}/{name}", headers={"Authorization": f"Bearer {gatepost.keys['agent']}"}, trust_env=False
+    )
 
     assert reply.status_code == 405
     assert reply.headers["allow"] == "POST"
     assert json.loads(reply.text)["code"] == "method_not_allowed"
+
+
+HANDLER = """
+const { createServer } = require("node:http");
+const { createHmac, timingSafeEqual } = require("node:crypto");
+const [secret, base, key, ticket] = process.argv.slice(2);
+const server = createServer((request, response) => {
+  const parts = [];
+  request.on("data", (part) => parts.push(part));
+  request.on("end", async () => {
+    const raw = Buffer.concat(parts);
+    const expected = Buffer.from(createHmac("sha256", secret).update(raw).digest("hex"));
+    const given = Buffer.from(request.headers["x-multimail-signature"] ?? "");
+    if (given.length !== expected.length || !timingSafeEqual(given, expected)) { response.writeHead(401).end(); return; }
+    const event = JSON.parse(raw.toString());
+    if (event.type !== "email.received") { response.writeHead(200).end(); return; }
+    const tagged = await fetch(`${base}/tag_email`, {
+      method: "POST",
+      headers: { Authorization: `Bearer ${key}`, "Content-Type": "application/json" },
+      body: JSON.stringify({ message_id: event.message_id, tags: [`zendesk:${ticket}`] }),
+    });
+    const { from, subject, body_text, thread_id } = event;
+    console.log(JSON.stringify({ status: tagged.status, from, subject, body_text, thread_id, tags: (await tagged.json()).tags }));
+    response.writeHead(200).end();
+  });
+});
+server.listen(0, "127.0.0.1", () => console.log(server.address().port));
+"""
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="Node is not installed")
+def test_the_inbound_handler_in_javascript(gatepost: Any, client: Clients, box: Box) -> None:
+    """The guide's handler under Node: the whole signature is compared, the mail is tagged with its ticket."""
+    secret = "a-secret-of-our-own"
+    with subprocess.Popen(
+        ["node", "-e", HANDLER, "--", secret, gatepost.http_url, gatepost.keys["agent"], "123"],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as handler:
+        try:
+            assert handler.stdout is not None
+            port = int(handler.stdout.readline())
+            client("operator").create_webhook(
+                f"http://127.0.0.1:{port}/", ["email.received"], mailbox=box["address"], secret=secret
+            )
+            write(gatepost, box, text="From Node", subject="Ticket")
+            told = json.loads(handler.stdout.readline())
+        finally:
+            handler.kill()
+
+    assert told["status"] == 200
+    assert (told["from"], told["subject"], told["body_text"].strip()) == (CUSTOMER, "Ticket", "From Node")
+    assert told["tags"] == {"zendesk:123": "true"}

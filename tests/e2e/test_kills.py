@@ -7,6 +7,7 @@ import signal
 from pathlib import Path
 
 import pytest
+
 from support.installation import Installation, eventually
 
 TARGETS = ("ingest", "drafter", "gatekeeper", "sender", "notifier", "api", "nats", "postgres")

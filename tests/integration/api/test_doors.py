@@ -25,7 +25,13 @@ class Doors:
     def __init__(self, gatepost: Any) -> None:
         limits = httpx2.Limits(max_connections=60)
         self.by = {
-            name: httpx2.Client(base_url=gatepost.http_url, headers={"Authorization": f"Bearer {key}"}, timeout=30, trust_env=False, limits=limits)
+            name: httpx2.Client(
+                base_url=gatepost.http_url,
+                headers={"Authorization": f"Bearer {key}"},
+                timeout=30,
+                trust_env=False,
+                limits=limits,
+            )
             for name, key in gatepost.keys.items()
         } | {"nobody": httpx2.Client(base_url=gatepost.http_url, timeout=30, trust_env=False)}
 
@@ -33,7 +39,12 @@ class Doors:
         return self.by[name]
 
     def send(self, box: dict[str, Any], **more: Any) -> httpx2.Response:
-        body = {"from": box["address"], "to": "c@customer.example", "subject": "Hi", "body": f"Hello {next(_numbers)}"} | more
+        body = {
+            "from": box["address"],
+            "to": "c@customer.example",
+            "subject": "Hi",
+            "body": f"Hello {next(_numbers)}",
+        } | more
         return self["agent"].post("/send_email", json=body)
 
     def held(self, box: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -129,7 +140,11 @@ def test_no_key_wrong_key_and_a_key_in_the_url_are_401(doors: Doors, gatepost: A
 def test_every_route_is_guarded(doors: Doors, route: Any) -> None:
     """Without a key: 401. With a key whose scopes do not allow it: 403. Before anything else is looked at."""
     path = route.path.replace("{", "").replace("}", "")
-    scopes = {"agent": {"read", "send", "oversight_read"}, "reviewer": {"read", "oversight", "oversight_read", "person"}, "operator": {"read", "admin", "operator", "person"}}
+    scopes = {
+        "agent": {"read", "send", "oversight_read"},
+        "reviewer": {"read", "oversight", "oversight_read", "person"},
+        "operator": {"read", "admin", "operator", "person"},
+    }
 
     assert doors["nobody"].request(route.method, path).status_code == 401
     for name, held in scopes.items():
@@ -150,13 +165,17 @@ def test_no_agent_raises_autonomy(doors: Doors, box: dict[str, Any]) -> None:
 
 
 def test_a_key_bound_to_a_mailbox_sees_no_other(doors: Doors, box: dict[str, Any], gatepost: Any) -> None:
-    made = doors["operator"].post("/v1/api-keys", json={"name": "bound", "scopes": ["read", "send"], "mailbox_ids": [gatepost.mailbox["id"]]})
+    made = doors["operator"].post(
+        "/v1/api-keys", json={"name": "bound", "scopes": ["read", "send"], "mailbox_ids": [gatepost.mailbox["id"]]}
+    )
     sent = doors.send(box).json()
     bound = {"Authorization": f"Bearer {made.json()['api_key']}"}
 
     assert code(doors["nobody"].get(f"/v1/emails/{sent['id']}", headers=bound)) == (404, "not_found")
     assert code(doors["nobody"].get(f"/v1/mailboxes/{box['id']}/emails", headers=bound)) == (404, "not_found")
-    assert [m["id"] for m in doors["nobody"].get("/v1/mailboxes", headers=bound).json()["mailboxes"]] == [gatepost.mailbox["id"]]
+    assert [m["id"] for m in doors["nobody"].get("/v1/mailboxes", headers=bound).json()["mailboxes"]] == [
+        gatepost.mailbox["id"]
+    ]
     doors["operator"].delete(f"/v1/api-keys/{made.json()['id']}")
     assert code(doors["nobody"].get("/v1/mailboxes", headers=bound)) == (401, "unauthenticated")
 
@@ -224,9 +243,13 @@ def test_fifty_decisions_at_once_are_one(doors: Doors, box: dict[str, Any]) -> N
 
 def test_a_decision_on_what_was_not_seen_is_stale(doors: Doors, box: dict[str, Any]) -> None:
     held = doors.held(box)
-    wrong = doors["reviewer"].post("/decide_email", json={"message_id": held["id"], "decision": "approve", "revision": "0" * 64})
+    wrong = doors["reviewer"].post(
+        "/decide_email", json={"message_id": held["id"], "decision": "approve", "revision": "0" * 64}
+    )
     sent = doors.send(box).json()
-    eventually(lambda: doors["agent"].get(f"/v1/emails/{sent['id']}").json()["status"] == "pending_send_approval", "held")
+    eventually(
+        lambda: doors["agent"].get(f"/v1/emails/{sent['id']}").json()["status"] == "pending_send_approval", "held"
+    )
     unseen = doors["reviewer"].post("/decide_email", json={"message_id": sent["id"], "decision": "approve"})
 
     assert code(wrong) == (409, "stale_revision")
@@ -265,13 +288,17 @@ def test_pages_by_cursor_and_offset_are_whole(doors: Doors) -> None:
         cursor = page["next_cursor"]
         if cursor is None:
             break
-    by_offset = [m["id"] for n in (0, 2, 4) for m in doors["agent"].get(path, params={"limit": 2, "offset": n}).json()["emails"]]
+    by_offset = [
+        m["id"] for n in (0, 2, 4) for m in doors["agent"].get(path, params={"limit": 2, "offset": n}).json()["emails"]
+    ]
 
     assert by_cursor == by_offset == made[::-1]
     assert code(doors["agent"].get(path, params={"cursor": "é"})) == (400, "invalid_request")
 
 
-@pytest.mark.parametrize("path", ["/check_inbox", "/list_pending", "/v1/emails?status=pending", "/v1/oversight/pending"])
+@pytest.mark.parametrize(
+    "path", ["/check_inbox", "/list_pending", "/v1/emails?status=pending", "/v1/oversight/pending"]
+)
 def test_aliases_are_equal_in_every_reply(doors: Doors, box: dict[str, Any], path: str) -> None:
     doors.held(box)
     mails = doors["reviewer"].get(path).json()["emails"]
@@ -328,7 +355,14 @@ def test_a_pause_stops_and_only_an_operator_resumes(doors: Doors) -> None:
 
 
 def test_webhook_targets_are_checked(doors: Doors) -> None:
-    for url in ("ftp://x.test/", "http://10.0.0.1/", "https://169.254.169.254/", "https://u:p@x.test/", "https://0x0a.1/", "nonsense"):
+    for url in (
+        "ftp://x.test/",
+        "http://10.0.0.1/",
+        "https://169.254.169.254/",
+        "https://u:p@x.test/",
+        "https://0x0a.1/",
+        "nonsense",
+    ):
         reply = doors["operator"].post("/v1/webhooks", json={"url": url, "events": ["*"]})
         assert code(reply) == (400, "url_refused"), url
     unknown = doors["operator"].post("/v1/webhooks", json={"url": "http://127.0.0.1:9/", "events": ["email.opened"]})
@@ -344,7 +378,9 @@ def test_the_document_is_served(doors: Doors) -> None:
     assert doors["nobody"].get("/health").json() == {"status": "ok"}
 
 
-def test_a_new_mail_of_the_customer_makes_a_draft_stale_until_it_was_shown(doors: Doors, box: dict[str, Any], gatepost: Any) -> None:
+def test_a_new_mail_of_the_customer_makes_a_draft_stale_until_it_was_shown(
+    doors: Doors, box: dict[str, Any], gatepost: Any
+) -> None:
     """Naming the hash is not enough: the thread has changed since."""
     asked = gatepost.write(to=box["address"], text="First")
     mail = eventually(lambda: gatepost.inbound(asked, mailbox_id=box["id"]), "the first mail")

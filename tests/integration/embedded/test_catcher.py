@@ -63,12 +63,17 @@ class Catcher:
 
 def mail(to: str = "ada@customer.test", subject: str = "Hello") -> bytes:
     made = EmailMessage()
-    made["From"], made["To"], made["Subject"], made["Message-ID"] = "bot@gatepost.test", to, subject, "<1@gatepost.test>"
+    made["From"], made["To"], made["Subject"], made["Message-ID"] = (
+        "bot@gatepost.test",
+        to,
+        subject,
+        "<1@gatepost.test>",
+    )
     made["Date"] = "Tue, 24 Nov 2026 10:00:00 +0000"
     made.set_content("The text.")
     made.add_alternative("<p>The <script>alert(1)</script> page.</p>", subtype="html")
     made.add_attachment(b"abc", maintype="application", subtype="pdf", filename="a.pdf")
-    made.set_boundary("outer")   # else drawn anew each time
+    made.set_boundary("outer")  # else drawn anew each time
     next(iter(made.iter_parts())).set_boundary("inner")
     return made.as_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
 

@@ -106,7 +106,7 @@ def test_without_namespaces_root_becomes_nobody_for_postgres(monkeypatch: pytest
 
     monkeypatch.setattr("gatepost_embedded.guises._namespace_runs", lambda _binary: False)
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
-        Path(folder).chmod(0o711)   # our own; tmp_path lies below folders of mode 0700
+        Path(folder).chmod(0o711)  # our own; tmp_path lies below folders of mode 0700
         try:
             with private_postgres(Path(folder)) as server:
                 server.psql("SELECT 1")
@@ -115,7 +115,7 @@ def test_without_namespaces_root_becomes_nobody_for_postgres(monkeypatch: pytest
         except EmbeddedError as error:
             if "does not run as root" not in str(error):
                 raise
-            pytest.skip("the checkout cannot be reached by nobody")   # the clear message is all one can have
+            pytest.skip("the checkout cannot be reached by nobody")  # the clear message is all one can have
 
 
 @pytest.mark.parametrize("kind", [Nats, Postgres])

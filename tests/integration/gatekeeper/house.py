@@ -34,10 +34,12 @@ class House:
     world: World
     timers: Timers
     tenant: str = field(default_factory=lambda: new_id("ten"))
-    keys: dict[str, tuple[str, str]] = field(default_factory=dict)     # name -> (key id, principal)
+    keys: dict[str, tuple[str, str]] = field(default_factory=dict)  # name -> (key id, principal)
 
     async def build(self) -> House:
-        await self.owner.execute("INSERT INTO tenant (id, name, slug) VALUES ($1, $2, $3)", self.tenant, OPERATOR, self.tenant)
+        await self.owner.execute(
+            "INSERT INTO tenant (id, name, slug) VALUES ($1, $2, $3)", self.tenant, OPERATOR, self.tenant
+        )
         await self.owner.execute(
             "INSERT INTO mailbox (id, tenant_id, address, mode) VALUES ('mbx_system', $1, 'system@x.invalid', 'autonomous')"
             " ON CONFLICT (id) DO UPDATE SET tenant_id = excluded.tenant_id", self.tenant,
@@ -76,7 +78,9 @@ class House:
         for name, value in columns.items():
             await self.owner.execute(f"UPDATE mailbox SET {name} = $2 WHERE id = $1", mailbox, value)
 
-    async def inbound(self, mailbox: str, text: str = "Where is it?", thread: str | None = None, **more: Any) -> dict[str, Any]:
+    async def inbound(
+        self, mailbox: str, text: str = "Where is it?", thread: str | None = None, **more: Any
+    ) -> dict[str, Any]:
         address = await self.owner.fetchval("SELECT address FROM mailbox WHERE id = $1", mailbox)
         message, thread_id = new_id("msg"), thread or new_id("thr")
         mail = {
@@ -116,7 +120,9 @@ class House:
             await self.desk.judge(message)
         return message
 
-    async def revise(self, message: str, mail: dict[str, Any], markdown: str, *, by: str = "agent", kind: str = "draft") -> str:
+    async def revise(
+        self, message: str, mail: dict[str, Any], markdown: str, *, by: str = "agent", kind: str = "draft"
+    ) -> str:
         key, principal = self.keys[by]
         row = await self._revision(mail["mailbox_id"], mail, markdown, (ADA,), principal, key) | {"kind": kind}
         made = await self.stores["api"].insert(

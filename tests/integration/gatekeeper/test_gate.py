@@ -200,9 +200,7 @@ async def test_another_tenants_mail_does_not_exist(house: House) -> None:
     mail = await house.inbound(await house.mailbox("gated_send"))
     message = await house.draft(mail)
     command = await house.decision(message, "approve")
-    stranger = await House(
-        house.owner, house.stores, house.desk, house.decisions, house.world, house.timers
-    ).build()
+    stranger = await House(house.owner, house.stores, house.desk, house.decisions, house.world, house.timers).build()
     key, principal = stranger.keys["reviewer"]
 
     theirs = command.model_copy(update={"tenant_id": stranger.tenant, "key_id": key, "principal_id": principal})
@@ -353,9 +351,13 @@ async def test_a_person_says_what_became_of_it(house: House, outcome: str, state
     await house.decide(message, "approve")
     await house.owner.execute("SET session_replication_role = replica")
     await house.owner.execute("UPDATE message SET state = 'uncertain' WHERE id = $1", message)
-    await house.owner.execute("UPDATE delivery SET state = 'uncertain', attempts = 1, used = true WHERE message_id = $1", message)
+    await house.owner.execute(
+        "UPDATE delivery SET state = 'uncertain', attempts = 1, used = true WHERE message_id = $1", message
+    )
     await house.owner.execute("SET session_replication_role = DEFAULT")
-    by_agent = await house.decisions.resolve(house.said(Resolve, "agent", message_id=message, outcome=outcome, note="x"))
+    by_agent = await house.decisions.resolve(
+        house.said(Resolve, "agent", message_id=message, outcome=outcome, note="x")
+    )
     command = house.said(Resolve, "reviewer", message_id=message, outcome=outcome, note="They called.")
 
     first, again = await house.decisions.resolve(command), await house.decisions.resolve(command)

@@ -107,9 +107,7 @@ class House:
             "secret_sealed": seal(KEY.public_key(), SECRET.encode()), "secret_hint": "…", **columns,
         }  # fmt: skip
         places = ", ".join(f"${n}" for n in range(1, len(values) + 1))
-        await self.owner.execute(
-            f"INSERT INTO endpoint ({', '.join(values)}) VALUES ({places})", *values.values()
-        )
+        await self.owner.execute(f"INSERT INTO endpoint ({', '.join(values)}) VALUES ({places})", *values.values())
         return endpoint
 
     async def received(self, thread: str | None = None) -> EmailReceived:
@@ -133,7 +131,9 @@ class House:
         )  # fmt: skip
 
     async def rows(self, endpoint: str) -> list[Any]:
-        return list(await self.owner.fetch("SELECT * FROM webhook_delivery WHERE endpoint_id = $1 ORDER BY place", endpoint))
+        return list(
+            await self.owner.fetch("SELECT * FROM webhook_delivery WHERE endpoint_id = $1 ORDER BY place", endpoint)
+        )
 
     async def until(self, look: Callable[[], Any], within_s: float = 8) -> None:
         async def wait() -> None:

@@ -73,7 +73,9 @@ async def test_after_the_last_attempt_it_is_kept_and_told(house: House, receiver
 
     await house.until(is_failed)
     assert len(receiver.got) == 4
-    told = await house.owner.fetchval("SELECT count(*) FROM outbox WHERE type = 'endpoint.exhausted' AND tenant_id = $1", house.tenant)
+    told = await house.owner.fetchval(
+        "SELECT count(*) FROM outbox WHERE type = 'endpoint.exhausted' AND tenant_id = $1", house.tenant
+    )
     assert told == 1
 
 

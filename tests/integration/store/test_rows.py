@@ -305,9 +305,9 @@ async def test_the_world(world, fired) -> None:
         )
     )
     assert stayed(await gatekeeper.step("W1", MAILBOX, by=ANN, mode="autonomous")) == ("ROLE",)
-    assert stayed(
-        await gatekeeper.step("W1", MAILBOX, by=OPERATOR, mode="autonomous", ceiling="gated_send")
-    ) == ("UP_TO_CEILING",)
+    assert stayed(await gatekeeper.step("W1", MAILBOX, by=OPERATOR, mode="autonomous", ceiling="gated_send")) == (
+        "UP_TO_CEILING",
+    )
     moved(
         await gatekeeper.step(
             "W2", MAILBOX, by=AGENT, mode="gated_send", data={"mode": "gated_send", "previous": "monitored"}

@@ -33,7 +33,9 @@ def key(*scopes: str, kind: str = "agent") -> Caller:
 
 
 def test_the_running_router_and_the_table_are_the_same() -> None:
-    running = {(method, route.path) for route in app().routes if isinstance(route, APIRoute) for method in route.methods}
+    running = {
+        (method, route.path) for route in app().routes if isinstance(route, APIRoute) for method in route.methods
+    }
 
     assert {(r.method, r.path) for r in routes()} == running
     assert len(app().routes) == len(running)
@@ -65,7 +67,12 @@ def test_every_row_says_who_may_and_whose_it_is(row: access.Access) -> None:
 
 
 def test_public_routes_are_few_and_known() -> None:
-    assert {r.command for r in routes() if PUBLIC in r.scope} == {"show_unsubscribe", "unsubscribe", "health", "openapi"}
+    assert {r.command for r in routes() if PUBLIC in r.scope} == {
+        "show_unsubscribe",
+        "unsubscribe",
+        "health",
+        "openapi",
+    }
 
 
 def test_what_decides_takes_no_agent() -> None:

@@ -47,7 +47,10 @@ def test_what_is_no_address_is_refused(bad: Any) -> None:
     assert code(lambda: Fields("send_email", {"to": bad}).addresses("to")) == "invalid_request"
 
 
-@pytest.mark.parametrize(("word", "value"), [(True, True), ("true", True), (1, True), ("1", True), (0, False), ("0", False), ("false", False)])
+@pytest.mark.parametrize(
+    ("word", "value"),
+    [(True, True), ("true", True), (1, True), ("1", True), (0, False), ("0", False), ("false", False)],
+)
 def test_booleans(word: Any, value: bool) -> None:
     assert Fields("update_mailbox", {"drafting": word}).flag("drafting") is value
 

@@ -15,7 +15,106 @@ from gatepost_api.views import Eyes, email_view, stripped
 from gatepost_mail.render import DraftText, SenderIdentity, render
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-COLUMNS = ["id", "tenant_id", "mailbox_id", "thread_id", "direction", "state", "version", "created_at", "rfc_message_id", "answers", "in_reply_to_id", "metadata", "tags", "category", "raw_sha256", "size_bytes", "header_from", "from_name", "to_addresses", "cc_addresses", "reply_to", "subject", "text", "reply_text", "html", "in_reply_to", "refs", "sent_at", "has_attachments", "automatic", "flags", "auth", "spam_score", "spam_verdict", "user_label", "quarantined_for", "read_at", "archived_at", "author", "author_key", "author_kind", "revision", "content", "recipients", "ask", "ask_at_submit", "gate_timing", "send_at", "placeholder", "ok1", "ok2", "rounds", "release", "reason", "reasons", "held_at", "expires_at", "decided_by", "decided_at", "released_at", "delivered_at", "rejection_final", "reviser", "mailbox_address", "mailbox_name", "mailbox_mode", "ceiling", "two_person", "rounds_max", "external_id", "thread_metadata", "thread_head", "thread_head_at", "shown_revision", "markdown", "content_json", "shown_sha256", "revision_subject", "revision_evidence", "failure", "revision_at", "revision_author", "revision_author_kind", "revision_category", "key_prefix", "provider", "model", "prompt_version", "decision_action", "decision_note", "decision_reason_code", "deliveries", "next_due_at", "bounced_at", "deferred_at", "bounce_code", "via", "attachments"]
+COLUMNS = [
+    "id",
+    "tenant_id",
+    "mailbox_id",
+    "thread_id",
+    "direction",
+    "state",
+    "version",
+    "created_at",
+    "rfc_message_id",
+    "answers",
+    "in_reply_to_id",
+    "metadata",
+    "tags",
+    "category",
+    "raw_sha256",
+    "size_bytes",
+    "header_from",
+    "from_name",
+    "to_addresses",
+    "cc_addresses",
+    "reply_to",
+    "subject",
+    "text",
+    "reply_text",
+    "html",
+    "in_reply_to",
+    "refs",
+    "sent_at",
+    "has_attachments",
+    "automatic",
+    "flags",
+    "auth",
+    "spam_score",
+    "spam_verdict",
+    "user_label",
+    "quarantined_for",
+    "read_at",
+    "archived_at",
+    "author",
+    "author_key",
+    "author_kind",
+    "revision",
+    "content",
+    "recipients",
+    "ask",
+    "ask_at_submit",
+    "gate_timing",
+    "send_at",
+    "placeholder",
+    "ok1",
+    "ok2",
+    "rounds",
+    "release",
+    "reason",
+    "reasons",
+    "held_at",
+    "expires_at",
+    "decided_by",
+    "decided_at",
+    "released_at",
+    "delivered_at",
+    "rejection_final",
+    "reviser",
+    "mailbox_address",
+    "mailbox_name",
+    "mailbox_mode",
+    "ceiling",
+    "two_person",
+    "rounds_max",
+    "external_id",
+    "thread_metadata",
+    "thread_head",
+    "thread_head_at",
+    "shown_revision",
+    "markdown",
+    "content_json",
+    "shown_sha256",
+    "revision_subject",
+    "revision_evidence",
+    "failure",
+    "revision_at",
+    "revision_author",
+    "revision_author_kind",
+    "revision_category",
+    "key_prefix",
+    "provider",
+    "model",
+    "prompt_version",
+    "decision_action",
+    "decision_note",
+    "decision_reason_code",
+    "deliveries",
+    "next_due_at",
+    "bounced_at",
+    "deferred_at",
+    "bounce_code",
+    "via",
+    "attachments",
+]
 
 
 def caller(*scopes: str, kind: str = "agent", principal: str = "prn_1") -> Caller:
@@ -65,7 +164,17 @@ def test_aliases_are_equal(mail: dict[str, Any], detail: bool) -> None:
 def test_what_callers_index_is_never_null(mail: dict[str, Any]) -> None:
     view = email_view(mail, eyes())
 
-    for name in ("id", "thread_id", "direction", "status", "subject", "from", "created_at", "text_body", "original_message_id"):
+    for name in (
+        "id",
+        "thread_id",
+        "direction",
+        "status",
+        "subject",
+        "from",
+        "created_at",
+        "text_body",
+        "original_message_id",
+    ):
         assert isinstance(view[name], str), name
     for name in ("to_addresses", "cc_addresses", "attachments", "tag_list", "references", "reasons", "flags"):
         assert isinstance(view[name], list), name
@@ -148,6 +257,8 @@ def test_nobody_is_told_that_they_may_decide_on_their_own_draft() -> None:
     assert allowed(outbound(), AGENT) == {"cancel"}
 
 
-@pytest.mark.parametrize(("given", "left"), [("Re: Fwd: AW: Hi", "Hi"), ("Re[2]: Hi", "Hi"), ("Reply to me", "Reply to me"), (None, "")])
+@pytest.mark.parametrize(
+    ("given", "left"), [("Re: Fwd: AW: Hi", "Hi"), ("Re[2]: Hi", "Hi"), ("Reply to me", "Reply to me"), (None, "")]
+)
 def test_subjects_lose_their_prefixes(given: str | None, left: str) -> None:
     assert stripped(given) == left

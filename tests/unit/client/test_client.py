@@ -55,11 +55,24 @@ def test_a_send_takes_from_as_a_keyword() -> None:
 
     client(answer, mailbox_id="mbx_1").send_email("a@b.test", "s", "b", metadata={"n": 1}, **{"from": "s@d.test"})
 
-    assert json.loads(seen[0].content) == {"to": "a@b.test", "subject": "s", "body": "b", "from": "s@d.test", "metadata": {"n": 1}}
+    assert json.loads(seen[0].content) == {
+        "to": "a@b.test",
+        "subject": "s",
+        "body": "b",
+        "from": "s@d.test",
+        "metadata": {"n": 1},
+    }
 
 
 @pytest.mark.parametrize(
-    ("status", "kind"), [(400, ValidationError), (422, ValidationError), (401, AuthenticationError), (404, NotFoundError), (403, MultiMailError)]
+    ("status", "kind"),
+    [
+        (400, ValidationError),
+        (422, ValidationError),
+        (401, AuthenticationError),
+        (404, NotFoundError),
+        (403, MultiMailError),
+    ],
 )
 def test_each_refusal_has_its_error(status: int, kind: type[MultiMailError]) -> None:
     answer, _ = answers((status, {"error": "No.", "code": "x", "hint": "Do."}, {}))
@@ -124,4 +137,6 @@ async def test_both_rest_clients_ask_the_same() -> None:
         await waiting.get_mailbox("a b@d.test")
         await waiting.decide("msg_1", "reject", reason="no")
 
-    assert [(r.method, str(r.url), r.content) for r in seen[:2]] == [(r.method, str(r.url), r.content) for r in seen[2:]]
+    assert [(r.method, str(r.url), r.content) for r in seen[:2]] == [
+        (r.method, str(r.url), r.content) for r in seen[2:]
+    ]

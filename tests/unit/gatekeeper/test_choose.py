@@ -119,7 +119,9 @@ def test_a_grant_covers_exactly_this_and_every_retry() -> None:
     """The sender checks these fields against the bytes it is about to send."""
     key = Ed25519PrivateKey.generate()
     row = draft()
-    release = Grants(key, 432_000).release(MESSAGE | {"release": 1}, row, mode="monitored", now=NOW, decided_by=["prn_x"])
+    release = Grants(key, 432_000).release(
+        MESSAGE | {"release": 1}, row, mode="monitored", now=NOW, decided_by=["prn_x"]
+    )
 
     grant = verify_grant(key.public_key(), release.grant, NOW)
 

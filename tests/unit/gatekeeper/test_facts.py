@@ -43,7 +43,9 @@ def test_is_held_in_every_mode(markdown: str, reason: str, mode: str) -> None:
     assert (Verdict.HOLD, reason) == (verdict, reasons[0])
 
 
-@pytest.mark.parametrize("markdown", ["You paid $20.", "See https://customer.example/photo", "See https://help.shop.example/x"])
+@pytest.mark.parametrize(
+    "markdown", ["You paid $20.", "See https://customer.example/photo", "See https://help.shop.example/x"]
+)
 def test_what_the_thread_named_is_fine(markdown: str) -> None:
     """And so are our own pages."""
     assert judge(case_of(draft(markdown)))[0] == Verdict.RELEASE
@@ -94,7 +96,9 @@ def test_over_the_rate_limit() -> None:
 def test_first_contact_is_held_where_monitored(mode: str, verdict: Verdict) -> None:
     """A new thread to somebody never written to."""
     row = draft()
-    new = case_of(row, message=MESSAGE | {"mode": mode, "answers": None}, original=None, thread=(), strangers=frozenset({ADA}))
+    new = case_of(
+        row, message=MESSAGE | {"mode": mode, "answers": None}, original=None, thread=(), strangers=frozenset({ADA})
+    )
 
     assert verdict == judge(new)[0]
 
@@ -107,14 +111,23 @@ def test_all_reasons_are_listed_the_deciding_one_first() -> None:
 
 
 def allowlisted(mode: str, **more: Any) -> Case:
-    rule = {"id": "mgr_1", "kind": "allowlist", "name": "*@customer.example", "conditions": {}, "mode": mode, "covers_ask": False}
+    rule = {
+        "id": "mgr_1",
+        "kind": "allowlist",
+        "name": "*@customer.example",
+        "conditions": {},
+        "mode": mode,
+        "covers_ask": False,
+    }
     return case_of(draft(), message=MESSAGE | {"mode": "gated_send"} | more, mode_grants=(rule,))
 
 
 def test_an_allowlist_loosens_up_to_the_ceiling() -> None:
     """A person granted it; the ceiling still counts."""
     assert facts_of(allowlisted("monitored"), Limits(), renders_alike=True).mode == Mode.MONITORED
-    assert facts_of(allowlisted("monitored", ceiling="gated_send"), Limits(), renders_alike=True).mode == Mode.GATED_SEND
+    assert (
+        facts_of(allowlisted("monitored", ceiling="gated_send"), Limits(), renders_alike=True).mode == Mode.GATED_SEND
+    )
 
 
 def test_an_ask_only_tightens_unless_it_is_covered() -> None:
@@ -123,14 +136,20 @@ def test_an_ask_only_tightens_unless_it_is_covered() -> None:
     covered = (dict(asked.mode_grants[0]) | {"covers_ask": True},)
 
     assert facts_of(asked, Limits(), renders_alike=True).mode == Mode.GATED_SEND
-    assert facts_of(
-        case_of(draft(), message=asked.message, mode_grants=covered), Limits(), renders_alike=True
-    ).mode == Mode.MONITORED
+    assert (
+        facts_of(case_of(draft(), message=asked.message, mode_grants=covered), Limits(), renders_alike=True).mode
+        == Mode.MONITORED
+    )
 
 
 @pytest.mark.parametrize(
     "more",
-    [{"markdown": "Something else."}, {"content_sha256": "0" * 64}, {"recipients": ["x@evil.example"]}, {"subject": "Other"}],
+    [
+        {"markdown": "Something else."},
+        {"content_sha256": "0" * 64},
+        {"recipients": ["x@evil.example"]},
+        {"subject": "Other"},
+    ],
 )
 def test_content_nobody_wrote_is_held(more: dict[str, Any]) -> None:
     """The gatekeeper renders again and compares."""

@@ -19,7 +19,9 @@ from gatepost_gatekeeper.signs import (
 )
 
 
-@pytest.mark.parametrize("text", ["Your order [REVIEWER: number?]", "[reviewer: x]", "[REVIE\u200bWER: x]", "［REVIEWER: x]"])
+@pytest.mark.parametrize(
+    "text", ["Your order [REVIEWER: number?]", "[reviewer: x]", "[REVIE\u200bWER: x]", "［REVIEWER: x]"]
+)
 def test_a_mark_for_the_reviewer_is_found(text: str) -> None:
     """In any case, and with invisible or full-width characters in it."""
     assert has_placeholder("", text)
@@ -78,7 +80,9 @@ def test_a_promise_is_found(text: str, kind: str, value: str) -> None:
     assert (kind, value) in {(p.kind, p.value) for p in promises(text)}
 
 
-@pytest.mark.parametrize("text", ["Thank you for writing on 24 November 2026.", "Order 4711 is on its way.", "We open at 9."])
+@pytest.mark.parametrize(
+    "text", ["Thank you for writing on 24 November 2026.", "Order 4711 is on its way.", "We open at 9."]
+)
 def test_a_bare_date_or_number_is_no_promise(text: str) -> None:
     """Holding those would hold everything."""
     assert not promises(text)

@@ -42,7 +42,9 @@ def test_retry_after_can_only_delay() -> None:
     assert follows(500, 1, "120")[1] == 5
 
 
-@pytest.mark.parametrize(("value", "expected"), [("Tue, 24 Nov 2026 12:01:00 GMT", 60), ("soon", 0), ("-5", 0), ("", 0)])
+@pytest.mark.parametrize(
+    ("value", "expected"), [("Tue, 24 Nov 2026 12:01:00 GMT", 60), ("soon", 0), ("-5", 0), ("", 0)]
+)
 def test_retry_after_may_be_a_date(value: str, expected: float) -> None:
     """RFC 9110 10.2.3; nonsense is no wish."""
     assert expected == asked_wait(value, NOW)

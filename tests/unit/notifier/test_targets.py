@@ -64,7 +64,9 @@ def test_is_refused(url: str) -> None:
         check_url(url, is_dev=False)
 
 
-@pytest.mark.parametrize("url", ["https://hooks.example.com/x", "https://hooks.example.com:8443/x?a=b", "https://8.8.8.8/x"])
+@pytest.mark.parametrize(
+    "url", ["https://hooks.example.com/x", "https://hooks.example.com:8443/x?a=b", "https://8.8.8.8/x"]
+)
 def test_is_accepted(url: str) -> None:
     """An ordinary receiver."""
     check_url(url, is_dev=False)

@@ -51,7 +51,10 @@ def test_every_canonical_name_may_be_subscribed_to(kind: str) -> None:
 
 def test_two_aliases_of_one_event_are_two_deliveries() -> None:
     """Each has its own stable id, so each needs its own naming."""
-    assert [n.alias for n in namings("email.received", ["inbound", "check_inbox", "bounce"])] == ["inbound", "check_inbox"]
+    assert [n.alias for n in namings("email.received", ["inbound", "check_inbox", "bounce"])] == [
+        "inbound",
+        "check_inbox",
+    ]
 
 
 def test_a_release_without_a_decision_is_not_called_approved() -> None:
@@ -82,9 +85,9 @@ def test_a_star_hears_both_names(kind: str, event: str, type_: str) -> None:
 
 def test_the_mailbox_url_hears_received_mail_and_nothing_else() -> None:
     """The guide's inbound handler looks at no event name and would answer a delivery event."""
-    assert [
-        (n.event, n.type) for n in by_mailbox_url("email.received", ["email.received"])
-    ] == [("message.received", "email.received")]
+    assert [(n.event, n.type) for n in by_mailbox_url("email.received", ["email.received"])] == [
+        ("message.received", "email.received")
+    ]
     assert not any(by_mailbox_url(kind, ["email.received"]) for kind in WORDS if kind != "email.received")
 
 

@@ -15,7 +15,9 @@ from gatepost_cli.settings import editor_command
 
 def edited_text(text: str) -> str | None:
     """The text as it was saved; None when no editor could be run."""
-    command = editor_command() or next((name for name in ("sensible-editor", "nano", "vim", "vi") if shutil.which(name)), None)
+    command = editor_command() or next(
+        (name for name in ("sensible-editor", "nano", "vim", "vi") if shutil.which(name)), None
+    )
     if command is None:
         typer.echo("No editor found: set EDITOR.", err=True)
         return None

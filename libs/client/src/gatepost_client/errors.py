@@ -38,7 +38,9 @@ class ValidationError(MultiMailError):
 class RateLimitError(MultiMailError):
     """Too many requests; `retry_after` says how many seconds to wait."""
 
-    def __init__(self, message: str, status_code: int = 429, body: Any = None, retry_after: float | None = None) -> None:
+    def __init__(
+        self, message: str, status_code: int = 429, body: Any = None, retry_after: float | None = None
+    ) -> None:
         super().__init__(message, status_code, body)
         self.retry_after = retry_after
 

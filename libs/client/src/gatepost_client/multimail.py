@@ -44,7 +44,9 @@ class MultimailClient:
         """One mail with its text."""
         return self._read("read_email", message_id=message_id, mailbox_id=mailbox_id)
 
-    def list_pending(self, mailbox_id: str | None = None, *, limit: int | None = None, cursor: str | None = None) -> Json:
+    def list_pending(
+        self, mailbox_id: str | None = None, *, limit: int | None = None, cursor: str | None = None
+    ) -> Json:
         """What waits for a person."""
         return self._read("list_pending", mailbox_id=mailbox_id or self.mailbox_id, limit=limit, cursor=cursor)
 
@@ -106,7 +108,9 @@ class MultimailClient:
         self, url: str, events: Sequence[str], *, mailbox: str | None = None, secret: str | None = None, **more: Any
     ) -> Json:
         """Subscribe a URL to events; `signing_secret` is in this reply and in no other."""
-        return self._write("webhooks", {"url": url, "events": list(events), "mailbox": mailbox, "secret": secret} | more)
+        return self._write(
+            "webhooks", {"url": url, "events": list(events), "mailbox": mailbox, "secret": secret} | more
+        )
 
     @staticmethod
     def verify_webhook(
@@ -135,5 +139,7 @@ class MultimailClient:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()

@@ -51,7 +51,11 @@ class Line:
 
     def __init__(self, base_url: str, key: str, timeout: float, transport: httpx2.BaseTransport | None = None) -> None:
         self._client = httpx2.Client(
-            base_url=base_url, headers=_headers(key), timeout=timeout, transport=transport, trust_env=not _is_local(base_url)
+            base_url=base_url,
+            headers=_headers(key),
+            timeout=timeout,
+            transport=transport,
+            trust_env=not _is_local(base_url),
         )
 
     def send(self, ask: Ask) -> Any:
@@ -78,9 +82,15 @@ class Line:
 class AsyncLine:
     """The same for asyncio."""
 
-    def __init__(self, base_url: str, key: str, timeout: float, transport: httpx2.AsyncBaseTransport | None = None) -> None:
+    def __init__(
+        self, base_url: str, key: str, timeout: float, transport: httpx2.AsyncBaseTransport | None = None
+    ) -> None:
         self._client = httpx2.AsyncClient(
-            base_url=base_url, headers=_headers(key), timeout=timeout, transport=transport, trust_env=not _is_local(base_url)
+            base_url=base_url,
+            headers=_headers(key),
+            timeout=timeout,
+            transport=transport,
+            trust_env=not _is_local(base_url),
         )
 
     async def send(self, ask: Ask) -> Any:
@@ -143,7 +153,9 @@ def _content(reply: httpx2.Response, *, is_raw: bool) -> Any:
     if reply.status_code >= 400:
         raise error_for(reply.status_code, body if body is not None else reply.text[:1000], retry_after(reply))
     if body is None:
-        raise MultiMailError(f"the service answered {reply.status_code} without JSON", reply.status_code, reply.text[:1000])
+        raise MultiMailError(
+            f"the service answered {reply.status_code} without JSON", reply.status_code, reply.text[:1000]
+        )
     return body
 
 

@@ -53,7 +53,9 @@ def verify_webhook(
     return event
 
 
-def _check_triple(raw: bytes, held: Mapping[str, str], signatures: str, secret: str, tolerance_s: float, now: float) -> None:
+def _check_triple(
+    raw: bytes, held: Mapping[str, str], signatures: str, secret: str, tolerance_s: float, now: float
+) -> None:
     """`v1,` and base64 over `id.timestamp.body`; several while a secret is being changed."""
     webhook_id, moment = held.get("webhook-id", ""), held.get("webhook-timestamp", "")
     if not moment.isdigit() or not webhook_id:

@@ -42,7 +42,9 @@ async def wire(service: Service) -> Wired:
     )
 
 
-def _every(stopping: asyncio.Event, seconds: float, work: Callable[[], Awaitable[None]]) -> Callable[[], Coroutine[Any, Any, None]]:
+def _every(
+    stopping: asyncio.Event, seconds: float, work: Callable[[], Awaitable[None]]
+) -> Callable[[], Coroutine[Any, Any, None]]:
     async def loop() -> None:
         while not stopping.is_set():
             await asyncio.sleep(seconds)

@@ -153,7 +153,9 @@ _SETTINGS = (
 
 
 async def _set_mode(office: Office, call: Call, row: Row, mode: Mode, ceiling: Mode | None) -> None:
-    looser = mode.level > Mode(row["mode"]).level or (ceiling is not None and ceiling.level > Mode(row["ceiling"]).level)
+    looser = mode.level > Mode(row["mode"]).level or (
+        ceiling is not None and ceiling.level > Mode(row["ceiling"]).level
+    )
     if looser and not call.caller.is_operator:
         raise Refusal("operator_redeems", "Only an operator raises a mode.")
     if mode.value == row["mode"] and (ceiling is None or ceiling.value == row["ceiling"]):

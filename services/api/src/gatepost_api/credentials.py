@@ -58,7 +58,15 @@ async def create_api_key(office: Office, call: Call) -> Reply:
         await office.store.execute("add_principal", principal, tenant, kind, wanted or name)
     key, key_id = new_key(office.settings.key_prefix), new_id("key")
     await office.store.execute(
-        "add_key", key_id, tenant, principal, name, key[:SHOWN], digest_of(key), list(scopes), [box["id"] for box in boxes]
+        "add_key",
+        key_id,
+        tenant,
+        principal,
+        name,
+        key[:SHOWN],
+        digest_of(key),
+        list(scopes),
+        [box["id"] for box in boxes],
     )
     row = next(row for row in await office.store.fetch("keys", tenant) if row["id"] == key_id)
     return Reply(named({**key_view(row), "api_key": key}, KEY))
@@ -91,9 +99,13 @@ async def list_suppression(office: Office, call: Call) -> Reply:
     """Newest first."""
     limit = call.fields.number("limit", 50, 1, 100)
     offset = 0 if call.fields.all("cursor") else call.fields.number("offset", 0, 0, 1_000_000)
-    rows = await office.store.fetch("suppressions", call.caller.tenant_id, after(call.fields.text("cursor")), limit, offset)
+    rows = await office.store.fetch(
+        "suppressions", call.caller.tenant_id, after(call.fields.text("cursor")), limit, offset
+    )
     views = [suppression_view(row) for row in rows]
-    return Reply(named({"suppressions": views, "cursor": cursor_for(rows, limit, rows[-1]["id"] if rows else None)}, PAGE))
+    return Reply(
+        named({"suppressions": views, "cursor": cursor_for(rows, limit, rows[-1]["id"] if rows else None)}, PAGE)
+    )
 
 
 async def add_suppression(office: Office, call: Call) -> Reply:
@@ -102,7 +114,9 @@ async def add_suppression(office: Office, call: Call) -> Reply:
     box = await office.mailbox(call)
     await suppress(office, call, box["id"] if box else None, address, "manual", ())
     rows = await office.store.fetch("suppressions_of", call.caller.tenant_id, address)
-    return Reply(suppression_view(rows[-1]) if rows else {"email_address": address, "address": address, "email": address})
+    return Reply(
+        suppression_view(rows[-1]) if rows else {"email_address": address, "address": address, "email": address}
+    )
 
 
 async def suppress(
@@ -111,7 +125,9 @@ async def suppress(
 ) -> str:  # fmt: skip
     """One W6 step; of a mailbox, or of the whole account."""
     suppression_id = new_id("sup")
-    data: dict[str, Any] = {"suppression_id": suppression_id, "how": "link"} if emits else {"suppression_id": suppression_id}
+    data: dict[str, Any] = (
+        {"suppression_id": suppression_id, "how": "link"} if emits else {"suppression_id": suppression_id}
+    )
     payload = {
         "mailbox_id": mailbox_id or "mbx_system", "suppression_id": suppression_id, "address": address, "reason": reason,
         "scope": "mailbox" if mailbox_id else "tenant", "emits": list(emits),
@@ -133,6 +149,8 @@ async def remove_suppression(office: Office, call: Call) -> Reply:
     note = call.fields.text("note", most=1000) or ""
     proven = [row["reason"] for row in rows if row["reason"] in {"bounced", "complained"}]
     if proven and not (call.fields.flag("force") and note):
-        raise Refusal("ambiguous", f"This address {proven[0]}.", hint="Repeat with `force` and a `note`.", id=rows[0]["id"])
+        raise Refusal(
+            "ambiguous", f"This address {proven[0]}.", hint="Repeat with `force` and a `note`.", id=rows[0]["id"]
+        )
     await office.demand(RemoveSuppression(**office.command_fields(call), address=address, note=note))
     return Reply({"email_address": address, "address": address, "email": address, "status": "deleted", "deleted": True})

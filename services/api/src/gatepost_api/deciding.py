@@ -78,7 +78,9 @@ async def _beside(office: Office, call: Call, items: Sequence[Row]) -> list[dict
                 for key, head in heads.items()
             }
     return [
-        pending_view(item, others.get(item["answers"]) if item["answers"] else None, threads.get(item["thread_id"]), eyes)
+        pending_view(
+            item, others.get(item["answers"]) if item["answers"] else None, threads.get(item["thread_id"]), eyes
+        )
         for item in items
     ]
 
@@ -188,7 +190,11 @@ async def _decided(
 ) -> dict[str, Any]:
     """DecideReply; it says `sent` only when the delivery was recorded."""
     state = reply.state or mail["state"]
-    after_ = await _settled(office, call, mail["id"]) if action == "approve" and state in {"released", "sending", "delivered"} else mail
+    after_ = (
+        await _settled(office, call, mail["id"])
+        if action == "approve" and state in {"released", "sending", "delivered"}
+        else mail
+    )
     sent = has_left(after_)
     status = "rejected" if action == "reject" else "approved_and_sent" if sent else "approved"
     body: dict[str, Any] = {
@@ -233,7 +239,9 @@ async def cancel_message(office: Office, call: Call) -> Reply:
         raise Refusal("not_found", "There is no such mail of yours.")
     if mail["state"] != "cancelled":
         await office.demand(Cancel(**office.command_fields(call), message_id=mail["id"]))
-    return Reply(named({"id": mail["id"], "status": "cancelled", "thread_id": mail["external_id"] or mail["thread_id"]}, DECIDED))
+    return Reply(
+        named({"id": mail["id"], "status": "cancelled", "thread_id": mail["external_id"] or mail["thread_id"]}, DECIDED)
+    )
 
 
 async def resolve(office: Office, call: Call) -> Reply:
@@ -244,13 +252,17 @@ async def resolve(office: Office, call: Call) -> Reply:
         raise invalid("outcome", "must be delivered or not_delivered")
     note = call.fields.must("note", most=10_000)
     recipient = (call.fields.text("recipient") or "").strip().lower()
-    uncertain = [d["id"] for d in mail["deliveries"] or () if d["state"] == "uncertain" and recipient in ("", d["recipient"])]
+    uncertain = [
+        d["id"] for d in mail["deliveries"] or () if d["state"] == "uncertain" and recipient in ("", d["recipient"])
+    ]
     if not uncertain:
         raise Refusal("already_decided", "No recipient of this mail is uncertain.", id=mail["id"], state=mail["state"])
     for delivery_id in uncertain:
         word: Literal["delivered", "not_delivered"] = "delivered" if outcome == "delivered" else "not_delivered"
         await office.demand(
-            Resolve(**office.command_fields(call), message_id=mail["id"], outcome=word, note=note, delivery_id=delivery_id)
+            Resolve(
+                **office.command_fields(call), message_id=mail["id"], outcome=word, note=note, delivery_id=delivery_id
+            )
         )
     return Reply(email_view(await office.mail(call, mail["id"]), office.eyes(call)))
 
@@ -282,7 +294,16 @@ async def create_pause(office: Office, call: Call) -> Reply:
     made: Row | None = await office.store.fetchrow("pause", call.caller.tenant_id, reply.id) if reply.id else None
     if made is not None:
         return Reply(_pause(made))
-    return Reply({"id": reply.id, "scope": scope, "target": target, "reason": reason, "by": call.caller.principal_id, "since": None})
+    return Reply(
+        {
+            "id": reply.id,
+            "scope": scope,
+            "target": target,
+            "reason": reason,
+            "by": call.caller.principal_id,
+            "since": None,
+        }
+    )
 
 
 async def list_pauses(office: Office, call: Call) -> Reply:

@@ -39,7 +39,9 @@ def operation(route: Route) -> dict[str, Any]:
     if route.scope != (PUBLIC,):
         found["security"] = [{"bearer": []}, {"apiKey": []}]
     names = [part[1:-1] for part in route.path.split("/") if part.startswith("{")]
-    found["parameters"] = [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names]
+    found["parameters"] = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names
+    ]
     fields = ALIASES.get(route.command, {})
     if route.method in {"POST", "PUT", "PATCH"}:
         properties = {
@@ -47,7 +49,9 @@ def operation(route: Route) -> dict[str, Any]:
             for field, aliases in fields.items()
             for alias in aliases
         }
-        found["requestBody"] = {"content": {"application/json": {"schema": {"type": "object", "properties": properties}}}}
+        found["requestBody"] = {
+            "content": {"application/json": {"schema": {"type": "object", "properties": properties}}}
+        }
     return found
 
 

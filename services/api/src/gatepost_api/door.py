@@ -111,7 +111,9 @@ def _fits(pattern: str, path: str) -> bool:
 
 async def _failed(request: Request, reason: Exception) -> Response:
     log.error("a request failed", path=request.scope["path"].split("/")[1:3], exc_info=reason)
-    refusal = Refusal("internal", "Something went wrong on our side.", status=500, hint="Tell the operator the request_id.")
+    refusal = Refusal(
+        "internal", "Something went wrong on our side.", status=500, hint="Tell the operator the request_id."
+    )
     return await _refused(request, refusal)
 
 
@@ -155,4 +157,6 @@ class Threshold:
                 raise
             log.debug("an answer broke off", request_id=request_id)
         finally:
-            log.debug("answered", method=scope["method"], status=status, ms=round((time.perf_counter() - began) * 1000, 1))
+            log.debug(
+                "answered", method=scope["method"], status=status, ms=round((time.perf_counter() - began) * 1000, 1)
+            )

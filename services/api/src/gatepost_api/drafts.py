@@ -69,9 +69,7 @@ def attachments_of(value: Any, most_bytes: int) -> tuple[Attached, ...]:
     return tuple(found)
 
 
-def content_of(
-    box: Row, tenant: Row, draft: DraftText, answers: Answered | None, *, author_kind: str
-) -> Content:
+def content_of(box: Row, tenant: Row, draft: DraftText, answers: Answered | None, *, author_kind: str) -> Content:
     """The content of a draft; the gatekeeper renders the same from the same."""
     sender = SenderIdentity(
         address=box["address"], display_name=box["display_name"], signature_block=box["signature_block"],
@@ -139,7 +137,9 @@ async def insert_revision(
     """One further revision; its number. An edit tells nobody, a draft is told as email.drafted."""
     payload = {"message_id": message_id, "rev": rev, "files": listed(files)}
     role = Role.REVIEWER if rev["kind"] == "edit" else Role.AGENT
-    made = await office.store.insert("R1", payload, by=office.actor(call, role), data=data, raw=[f.data for f in files] or None)
+    made = await office.store.insert(
+        "R1", payload, by=office.actor(call, role), data=data, raw=[f.data for f in files] or None
+    )
     if isinstance(made, Stayed) or made.record is None:
         failed = made.failed if isinstance(made, Stayed) else None
         if failed is None:
@@ -153,7 +153,14 @@ async def insert_revision(
 def listed(files: Sequence[Attached]) -> list[dict[str, Any]]:
     """The files as the statement takes them; `raw_n` counts the byte strings beside it from one."""
     return [
-        {"sha256": f.sha256, "raw_n": n + 1, "n": n, "name": f.name, "content_type": f.content_type, "size_bytes": len(f.data)}
+        {
+            "sha256": f.sha256,
+            "raw_n": n + 1,
+            "n": n,
+            "name": f.name,
+            "content_type": f.content_type,
+            "size_bytes": len(f.data),
+        }
         for n, f in enumerate(files)
     ]
 

@@ -21,7 +21,10 @@ from gatepost_runtime.keys import seal
 
 _FORMATS, _PAYLOADS = ("sha256", "hex"), ("full", "thin")
 _PORTS = frozenset({80, 443, 8080, 8443})
-_MAILBOX_EVENTS = {"mailbox": ["email.received"], "mailbox_oversight": ["email.held", "email.approved", "email.rejected", "email.expired"]}
+_MAILBOX_EVENTS = {
+    "mailbox": ["email.received"],
+    "mailbox_oversight": ["email.held", "email.approved", "email.rejected", "email.expired"],
+}
 _LOOKUP_S = 3.0
 
 
@@ -75,7 +78,9 @@ async def create_webhook(office: Office, call: Call) -> Reply:
     made = await _store(office, call, box["id"] if box else None, url, events, "api", signature_format, payload, secret)
     view = webhook_view(await _found(office, call, made))
     # What the caller chose signs the first header as it is; `signing_secret` is what the standard libraries take.
-    view["signing_secret"] = secret if secret.startswith("whsec_") else "whsec_" + base64.b64encode(secret.encode()).decode()
+    view["signing_secret"] = (
+        secret if secret.startswith("whsec_") else "whsec_" + base64.b64encode(secret.encode()).decode()
+    )
     return Reply(named(view, WEBHOOK))
 
 
@@ -110,7 +115,9 @@ async def update_webhook(office: Office, call: Call) -> Reply:
             raise Refusal("operator_redeems")
         await check_url(url, is_dev=office.is_dev)
     events = event_words.checked(fields.words("events")) or None
-    await office.store.execute("update_endpoint", call.caller.tenant_id, row["id"], url, events, fields.flag("is_active"))
+    await office.store.execute(
+        "update_endpoint", call.caller.tenant_id, row["id"], url, events, fields.flag("is_active")
+    )
     return Reply(webhook_view(await _found(office, call, row["id"])))
 
 

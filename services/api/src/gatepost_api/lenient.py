@@ -242,5 +242,7 @@ def _plain(value: Any) -> Any:
 
 def _conflict(first: str, second: str) -> Refusal:
     return Refusal(
-        "conflicting_fields", f"`{first}` and `{second}` name the same thing and differ.", fields={first: "", second: ""}
+        "conflicting_fields",
+        f"`{first}` and `{second}` name the same thing and differ.",
+        fields={first: "", second: ""},
     )

@@ -71,7 +71,9 @@ class Office:
     def eyes(self, call: Call, *, include: Sequence[str] = ()) -> Eyes:
         """How this caller sees mails."""
         trusted = call.fields.text("fields") == "trusted"
-        return Eyes(call.caller, self.message_id_of, include=(*call.fields.words("include"), *include), trusted_only=trusted)
+        return Eyes(
+            call.caller, self.message_id_of, include=(*call.fields.words("include"), *include), trusted_only=trusted
+        )
 
     def message_id_of(self, message_id: str, thread_id: str, domain: str) -> str:
         """The Message-ID that a mail of ours has or will have."""

@@ -63,7 +63,9 @@ async def once(office: Office, call: Call, request: dict[str, Any], work: Work) 
 async def claim(office: Office, call: Call, name: str, sha256: str, message_id: str | None, life_s: float) -> bool:
     """Is this request the first with its key?"""
     caller = call.caller
-    made = await office.store.fetchval("claim_request", caller.tenant_id, caller.principal_id, name, sha256, message_id, life_s)
+    made = await office.store.fetchval(
+        "claim_request", caller.tenant_id, caller.principal_id, name, sha256, message_id, life_s
+    )
     return made is not None
 
 

@@ -58,7 +58,12 @@ async def _list(office: Office, call: Call, chosen: Filter | None) -> Reply:
     mails = await office.mails(call, ids)
     eyes = office.eyes(call)
     emails = [email_view(mails[i], eyes, detail=False) for i in ids if i in mails]
-    page = {"emails": emails, "messages": emails, "count": len(emails), "cursor": cursor_for(ids, limit, ids[-1] if ids else None)}
+    page = {
+        "emails": emails,
+        "messages": emails,
+        "count": len(emails),
+        "cursor": cursor_for(ids, limit, ids[-1] if ids else None),
+    }
     return Reply(named(page, PAGE))
 
 
@@ -194,11 +199,34 @@ async def why(office: Office, call: Call) -> Reply:
     mail = await office.mail(call, call.fields.must("message_id"))
     rows = await office.store.fetch("why", call.caller.tenant_id, mail["id"])
     chain = [_link(json.loads(row["record"])) for row in rows]
-    return Reply({"id": mail["id"], "message_id": mail["id"], "thread_id": mail["external_id"] or mail["thread_id"], "chain": chain})
+    return Reply(
+        {
+            "id": mail["id"],
+            "message_id": mail["id"],
+            "thread_id": mail["external_id"] or mail["thread_id"],
+            "chain": chain,
+        }
+    )
 
 
 def _link(record: dict[str, Any]) -> dict[str, Any]:
-    kept = ("seq", "at", "row", "event", "from", "to", "role", "principal", "actor", "door", "mode", "content", "delivery", "emits", "data")
+    kept = (
+        "seq",
+        "at",
+        "row",
+        "event",
+        "from",
+        "to",
+        "role",
+        "principal",
+        "actor",
+        "door",
+        "mode",
+        "content",
+        "delivery",
+        "emits",
+        "data",
+    )
     return {name: record.get(name) for name in kept}
 
 

@@ -19,7 +19,9 @@ _PAIRS_MOST = 200
 
 async def fields_of(route: Route, request: Request, settings: ApiSettings) -> tuple[Fields, dict[str, Any]]:
     """The fields by their canonical names, and all of them as one map for the hash of the request."""
-    path = {name: urllib.parse.unquote(value, errors="strict") for name, value in _decodable(request.path_params).items()}
+    path = {
+        name: urllib.parse.unquote(value, errors="strict") for name, value in _decodable(request.path_params).items()
+    }
     query: dict[str, Any] = {}
     for name, value in request.query_params.multi_items()[:_PAIRS_MOST]:
         query[name] = f"{query[name]},{value}" if name in query else value
@@ -60,7 +62,9 @@ async def _body(request: Request, settings: ApiSettings) -> dict[str, Any]:
     try:
         body = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
-        raise Refusal("invalid_request", "The body is no valid JSON.", hint=f"Line {error.lineno}, column {error.colno}.") from None
+        raise Refusal(
+            "invalid_request", "The body is no valid JSON.", hint=f"Line {error.lineno}, column {error.colno}."
+        ) from None
     if not isinstance(body, dict):
         if request.method in {"GET", "DELETE"}:
             return {}

@@ -92,7 +92,9 @@ def _head(mail: Row, eyes: Eyes) -> dict[str, Any]:
 
 
 def _inbound(mail: Row) -> dict[str, Any]:
-    attachments = [_attachment(a["n"], a["name"], a["size"], a["content_type"], a["sha256"]) for a in mail["attachments"] or ()]
+    attachments = [
+        _attachment(a["n"], a["name"], a["size"], a["content_type"], a["sha256"]) for a in mail["attachments"] or ()
+    ]
     text = mail["text"] or _no_text(attachments)
     return {
         "from": mail["header_from"] or "",
@@ -164,7 +166,9 @@ def _outbound(mail: Row, eyes: Eyes) -> dict[str, Any]:
         "bounce_type": "hard" if mail["state"] == "bounced" else None,
         "bounce_code": mail["bounce_code"] if mail["release"] else None,
         "deferred_at": iso(mail["deferred_at"]) if mail["state"] == "deferred" else None,
-        "next_attempt_at": iso(mail["next_due_at"]) if mail["release"] and mail["state"] not in _ENDED_WITHOUT_LEAVING else None,
+        "next_attempt_at": iso(mail["next_due_at"])
+        if mail["release"] and mail["state"] not in _ENDED_WITHOUT_LEAVING
+        else None,
         "failure": mail["failure"],
         "deliveries": deliveries,
     }

@@ -191,7 +191,11 @@ async def _thread(office: Office, call: Call, box: Row) -> tuple[Row | None, str
             raise invalid("thread_id", "must be printable and without spaces")
         return None, name
     if row["mailbox_id"] != box["id"]:
-        raise Refusal("conflicting_fields", "`thread_id` names a thread of another mailbox.", fields={"thread_id": "", "mailbox": ""})
+        raise Refusal(
+            "conflicting_fields",
+            "`thread_id` names a thread of another mailbox.",
+            fields={"thread_id": "", "mailbox": ""},
+        )
     return row, None
 
 
@@ -306,7 +310,9 @@ async def _open_draft(office: Office, call: Call, mail: Row, original: Row | Non
         if not states.keys() & {"drafting", "drafted"}:
             return None
         if time.monotonic() >= until:
-            raise Refusal("in_flight", "The first draft is still being judged.", id=candidates[-1], headers={"Retry-After": "1"})
+            raise Refusal(
+                "in_flight", "The first draft is still being judged.", id=candidates[-1], headers={"Retry-After": "1"}
+            )
         await asyncio.sleep(0.05)
 
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from gatepost_gatekeeper.signs import link_hosts, needles, promises
 
-Row = Any                                   # a row of the store, or a mapping with the same names
+Row = Any  # a row of the store, or a mapping with the same names
 _ULID = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
@@ -31,16 +31,16 @@ class Reader(Protocol):
 class Case:
     """One mail, the draft in question, and what surrounds them."""
 
-    message: Row                            # with the live facts of its mailbox, tenant and thread
-    draft: Row | None                       # the revision to judge
-    original: Row | None = None             # the mail it answers
-    thread: tuple[Row, ...] = ()            # what was said and left before, newest first
+    message: Row  # with the live facts of its mailbox, tenant and thread
+    draft: Row | None  # the revision to judge
+    original: Row | None = None  # the mail it answers
+    thread: tuple[Row, ...] = ()  # what was said and left before, newest first
     knowledge: tuple[str, ...] = ()
-    stops: frozenset[str] = frozenset()     # scopes of the pauses in force
+    stops: frozenset[str] = frozenset()  # scopes of the pauses in force
     suppressed: frozenset[str] = frozenset()
     mode_grants: tuple[Row, ...] = ()
     strangers: frozenset[str] = frozenset()  # recipients of a new thread whom nobody here has written to
-    owners: frozenset[str] = frozenset()    # whose content from other threads the draft carries
+    owners: frozenset[str] = frozenset()  # whose content from other threads the draft carries
     sent_in_hour: int = 0
     answered_in_hour: int = 0
     is_duplicate: bool = False

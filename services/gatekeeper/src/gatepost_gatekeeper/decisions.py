@@ -137,7 +137,7 @@ class Decisions:
         if isinstance(step, Moved):
             return self._done(case, step)
         if not step.failed or step.failed == ("VERSION",):
-            return None                     # somebody was faster: look again
+            return None  # somebody was faster: look again
         return await self._refused(command, caller, case, row, step.failed)
 
     async def _arguments(self, command: Decide, caller: Caller, case: Case, row: str) -> dict[str, Any]:

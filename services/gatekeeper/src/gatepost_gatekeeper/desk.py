@@ -69,7 +69,7 @@ class Desk:
             case EmailUnsubscribed() | EmailComplained():
                 rows = await self._store.fetch("open_mails_suppressed", event.suppression_id)
             case _:
-                return                      # a pause stops claims by itself, and lifting it lets them go on
+                return  # a pause stops claims by itself, and lifting it lets them go on
         await asyncio.gather(*(self.take_back(row["id"]) for row in rows))
 
     async def judge(self, message_id: str) -> None:
@@ -119,7 +119,7 @@ class Desk:
                 if adopted is None:
                     return True
                 await self._verdict(self._judged(adopted), message["version"])
-                return False                # the newer draft is taken up in the next round
+                return False  # the newer draft is taken up in the next round
             case "drafted":
                 return await self._verdict(self._judged(case), message["version"])
             case "held" | "revising" if draft["n"] > message["revision"]:

@@ -24,9 +24,9 @@ INJECTION_FLAGS = frozenset({"suspected_injection", "hidden_text"})
 class Limits:
     """What counts as too much, and where we live."""
 
-    hourly: int = 0                         # 0: no limit
+    hourly: int = 0  # 0: no limit
     per_thread: int = 10
-    home_hosts: tuple[str, ...] = ()        # hosts of our own pages, which footers link to
+    home_hosts: tuple[str, ...] = ()  # hosts of our own pages, which footers link to
 
 
 def facts_of(case: Case, limits: Limits, *, renders_alike: bool) -> Facts:
@@ -61,7 +61,7 @@ def effective_mode(case: Case) -> Mode:
     rule = granted_rule(case)
     asked = case.draft["ask"] if case.draft is not None else None
     if Mode.READ_ONLY in {message["mode"], message["ceiling"]}:
-        return Mode.READ_ONLY               # whatever was granted
+        return Mode.READ_ONLY  # whatever was granted
     asks = [Mode(ask) for ask in (asked, message["ask"]) if ask]
     return effective(
         Mode(message["mode"]), ceiling=Mode(message["ceiling"]), ask=strictest(*asks) if asks else None,
@@ -160,7 +160,7 @@ def _holds(condition: str, value: str, mail: Row) -> bool:
         case "text":
             return value in (mail["text"] or "").lower()
         case _:
-            return False                    # a condition nobody knows loosens nothing
+            return False  # a condition nobody knows loosens nothing
 
 
 def _is_listed(address: str, pattern: str) -> bool:

@@ -10,7 +10,7 @@ from gatepost_runtime import On
 def handlers(workers: int) -> tuple[On, ...]:
     """The rows."""
     return (
-        On(EmailDrafted, Desk.review, workers=workers),                    # a draft exists: must a person see it?
-        On(EmailReceived, Desk.customer_wrote_again, workers=workers),     # an older draft may have to end
-        On(WORLD, Desk.world_changed, workers=8, name="world"),            # what was let go may not leave any more
+        On(EmailDrafted, Desk.review, workers=workers),  # a draft exists: must a person see it?
+        On(EmailReceived, Desk.customer_wrote_again, workers=workers),  # an older draft may have to end
+        On(WORLD, Desk.world_changed, workers=8, name="world"),  # what was let go may not leave any more
     )

@@ -37,7 +37,9 @@ _RANGE = _COUNT + r"(?:\s*(?:-|–|to)\s*" + _COUNT + ")?"
 _UNIT = r"(?:business\s+|working\s+|calendar\s+)?(minute|hour|day|week|month|year)s?\b"
 _SPAN = re.compile(
     r"(?i)\b(?:with)?(?:in|after|by|for|takes?|up to|under|over|than)\s+(?:the\s+(?:next|coming)\s+)?"
-    + _RANGE + r"\s+" + _UNIT
+    + _RANGE
+    + r"\s+"
+    + _UNIT
 )
 _ANY_SPAN = re.compile(r"(?i)\b" + _RANGE + r"[\s-]+" + _UNIT)
 _DEADLINE = re.compile(
@@ -66,8 +68,8 @@ _STEERING = re.compile(
 class Promise:
     """One thing a text commits to: its kind, what is compared, and the words as they stand."""
 
-    kind: str                   # amount, deadline, refund, legal
-    value: str                  # normalised
+    kind: str  # amount, deadline, refund, legal
+    value: str  # normalised
     words: str
 
 
@@ -169,7 +171,7 @@ def _host_of(url: str) -> str:
     try:
         host = urlsplit(url.replace("\\", "/")).hostname or ""
     except ValueError:
-        return "invalid"                # what no parser can read is certainly not known
+        return "invalid"  # what no parser can read is certainly not known
     return host.rstrip(".").lower().removeprefix("www.")
 
 

@@ -39,9 +39,7 @@ class World:
         data = {
             "mode": command.mode, "previous": mailbox["mode"], "by": caller.principal_id, "why": command.why,
         }  # fmt: skip
-        reply = await self._step(
-            command, caller, row, mailbox["id"], data, mode=command.mode, ceiling=command.ceiling
-        )
+        reply = await self._step(command, caller, row, mailbox["id"], data, mode=command.mode, ceiling=command.ceiling)
         is_loosening = LEVELS[command.mode] > LEVELS[mailbox["mode"]] or command.ceiling is not None
         if not reply.ok and row == "W2" and is_loosening:
             return reply.model_copy(update={"code": "operator_redeems"})

@@ -99,7 +99,7 @@ class Deliverer:
         try:
             outcome = await self._attempt(endpoint, row)
             await self._record(endpoint, row, outcome)
-        except Exception as error:          # the lease ends and it is tried again
+        except Exception as error:  # the lease ends and it is tried again
             log.warning("a delivery was not recorded", delivery=row["id"], error=type(error).__name__)
 
     async def _attempt(self, endpoint: Any, row: Any) -> Outcome:
@@ -119,7 +119,11 @@ class Deliverer:
     async def _record(self, endpoint: Any, row: Any, outcome: Outcome) -> None:
         now = datetime.now(UTC)
         verdict = judge(
-            outcome, attempt=row["attempts"], delays_s=self._settings.retry_delays_s, at=now, luck=random.random()  # noqa: S311
+            outcome,
+            attempt=row["attempts"],
+            delays_s=self._settings.retry_delays_s,
+            at=now,
+            luck=random.random(),  # noqa: S311
         )
         log.info("webhook tried", delivery=row["id"], attempt=row["attempts"], status=outcome.status, why=outcome.error)
         match verdict.next:

@@ -23,7 +23,7 @@ class Desk:
 
     def __init__(self, store: Store, wake: Callable[[], None]) -> None:
         self._store, self._wake = store, wake
-        self._threads: dict[str, tuple[asyncio.Lock, int]] = {}    # and how many events wait or run
+        self._threads: dict[str, tuple[asyncio.Lock, int]] = {}  # and how many events wait or run
 
     async def tell(self, event: Event) -> None:
         """Make the deliveries of an event; a repeat makes none."""

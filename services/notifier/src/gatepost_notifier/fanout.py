@@ -18,7 +18,7 @@ from gatepost_notifier.words import (
 )
 
 SYSTEM_MAILBOX = "mbx_system"
-GATING = frozenset({"inbound_gating"})    # why ingest keeps mail aside in a mailbox that holds everything
+GATING = frozenset({"inbound_gating"})  # why ingest keeps mail aside in a mailbox that holds everything
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def concerns(event: Event, subscription: Subscription) -> bool:
     if event.tenant_id != subscription.tenant_id:
         return False
     if event.type.startswith("email.") and event.mailbox_id == SYSTEM_MAILBOX:
-        return False                        # codes and notices are nobody's business
+        return False  # codes and notices are nobody's business
     return subscription.mailbox_id in {None, event.mailbox_id} or event.mailbox_id == SYSTEM_MAILBOX
 
 
@@ -86,7 +86,7 @@ def _namings(what: str, subscription: Subscription) -> tuple[Naming, ...]:
             return by_mailbox_url(what, MAILBOX_WORDS)
         case "mailbox_oversight":
             if what == "email.released":
-                return ()                   # only what a person released is news to reviewers
+                return ()  # only what a person released is news to reviewers
             return by_mailbox_url(what, (*OVERSIGHT_WORDS, "oversight.pending"))
         case _:
             return namings(what, subscription.events)

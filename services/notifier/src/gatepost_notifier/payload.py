@@ -41,7 +41,7 @@ _STATUS = {
     "email.uncertain": "uncertain",
 }
 _REPLY_PREFIX = re.compile(r"(?i)^\s*(?:(?:re|fwd?|aw|wg|sv|antw)\s*(?:\[\d+\])?\s*:\s*)+")
-Row = Any                                   # a row of the store, or a mapping with the same names
+Row = Any  # a row of the store, or a mapping with the same names
 
 
 @dataclass(frozen=True)

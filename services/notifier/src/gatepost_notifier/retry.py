@@ -29,7 +29,7 @@ class Next(StrEnum):
 class Outcome:
     """What one attempt brought."""
 
-    status: int | None = None               # none: no reply came
+    status: int | None = None  # none: no reply came
     error: str = ""
     excerpt: str = ""
     retry_after: str | None = None

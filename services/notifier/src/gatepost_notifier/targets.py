@@ -59,7 +59,7 @@ def is_public(address: Address) -> bool:
         if inner is None and address in _NAT64:
             inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
         if inner is None and int(address) >> 32 == 0:
-            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)    # ::a.b.c.d
+            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)  # ::a.b.c.d
         if inner is not None:
             return is_public(inner)
         if address in _SITE_LOCAL or address in _NAT64_LOCAL:
@@ -105,7 +105,7 @@ def _literal(host: str) -> Address | None:
     except ValueError:
         pass
     try:
-        return ipaddress.IPv4Address(socket.inet_aton(host))       # 0x7f.1, 0177.0.0.1, 2130706433
+        return ipaddress.IPv4Address(socket.inet_aton(host))  # 0x7f.1, 0177.0.0.1, 2130706433
     except OSError:
         return None
 

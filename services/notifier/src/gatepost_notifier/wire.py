@@ -73,7 +73,7 @@ class Wire:
                 parts.append(part)
                 left -= len(part)
         except (aiohttp.ClientError, asyncio.IncompleteReadError):
-            pass                            # the status line is what counts
+            pass  # the status line is what counts
         if left <= 0:
             reply.close()
         return b"".join(parts)
