@@ -309,7 +309,7 @@ def test_a_get_never_does_anything(gatepost: Any, name: str) -> None:
 HANDLER = """
 const { createServer } = require("node:http");
 const { createHmac, timingSafeEqual } = require("node:crypto");
-const [secret, base, key, ticket] = process.argv.slice(2);
+const [secret, base, key, ticket] = process.argv.slice(1);
 const server = createServer((request, response) => {
   const parts = [];
   request.on("data", (part) => parts.push(part));
@@ -349,11 +349,11 @@ def test_the_inbound_handler_in_javascript(gatepost: Any, client: Clients, box: 
             client("operator").create_webhook(
                 f"http://127.0.0.1:{port}/", ["email.received"], mailbox=box["address"], secret=secret
             )
-            write(gatepost, box, text="From Node", subject="Ticket")
+            write(gatepost, box, text="For Node", subject="Ticket")
             told = json.loads(handler.stdout.readline())
         finally:
             handler.kill()
 
     assert told["status"] == 200
-    assert (told["from"], told["subject"], told["body_text"].strip()) == (CUSTOMER, "Ticket", "From Node")
+    assert (told["from"], told["subject"], told["body_text"].strip()) == (CUSTOMER, "Ticket", "For Node")
     assert told["tags"] == {"zendesk:123": "true"}
