@@ -6,6 +6,7 @@ A violation is a sentence and the step that broke the promise.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -17,6 +18,9 @@ from gatepost_oversight.terms import GATED, RELEASABLE_NOW
 
 MODES = ("read_only", "gated_send", "autonomous")
 HASHES = ("h1", "h2")
+
+
+READS_SUPPRESSED = frozenset(("drafted", "held", "released", "deferred"))
 
 
 class Who(NamedTuple):
@@ -99,7 +103,7 @@ def moved(row: Move, mail: Mail, who: Who, known: dict[str, Any]) -> Iterator[Ma
     for told, revision in arguments(row, mail):
         if revision is not None:
             known["rev_kind"], known["rev_author"], known["rev_content"] = revision
-        stepped = step(row, known, told, who.role, who.principal)
+        stepped = step(row, known, told, who.role, who.principal, explain=False)
         if stepped.moved:
             changes = {name: value for name, value in stepped.changes.items() if name in Mail._fields}
             yield _settled(row, mail, mail._replace(**changes))
@@ -124,8 +128,19 @@ def world(mail: Mail) -> Iterator[Mail]:
     """What changes around a mail, at any time."""
     yield from (mail._replace(mode=mode) for mode in MODES if mode != mail.mode)
     yield mail._replace(two_person=not mail.two_person)
-    yield mail._replace(suppressed=not mail.suppressed)
-    yield mail._replace(paused=not mail.paused)
+    if mail.st in READS_SUPPRESSED:
+        yield mail._replace(suppressed=not mail.suppressed)
+    if mail.st_delivery in {"released", "deferred"}:
+        yield mail._replace(paused=not mail.paused)
+
+
+def seen_as(mail: Mail) -> Mail:
+    """The state without facts that no row reads in it: the world may set them again whenever one does."""
+    if mail.paused and mail.st_delivery not in {"released", "deferred"}:
+        mail = mail._replace(paused=False)
+    if mail.suppressed and mail.st not in READS_SUPPRESSED:
+        mail = mail._replace(suppressed=False)
+    return mail
 
 
 def broken(row: Move, who: Who, before: Mail, after: Mail) -> Iterator[str]:
@@ -207,11 +222,11 @@ def search(moves: Sequence[Move], *, until: str | None = None) -> Found:
     ]
     rows = [m for m in rows if m.id not in {"T03", "T04"}]
     seen = {Mail()}
-    queue = [Mail()]
+    queue = deque([Mail()])
     steps, fired = 0, set()
     violations: list[tuple[str, str, Mail]] = []
     while queue:
-        mail = queue.pop()
+        mail = queue.popleft()
         following: list[Mail] = (
             list(world(mail)) if mail.st not in {"rejected", "cancelled", "expired", "superseded", "refused"} else []
         )
@@ -225,7 +240,7 @@ def search(moves: Sequence[Move], *, until: str | None = None) -> Found:
                     violations.extend((why, row.id, mail) for why in broken(row, who, mail, after))
         if until is not None and any(why.startswith(until) for why, _, _ in violations):
             break
-        for after in following:
+        for after in map(seen_as, following):
             if after not in seen:
                 seen.add(after)
                 queue.append(after)

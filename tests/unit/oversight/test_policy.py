@@ -57,7 +57,9 @@ def test_what_is_always_held_never_leaves_unseen() -> None:
             verdict = _first(mode, bits).verdict
             if bits & sum(BITS[name] for name in REFUSED):
                 assert Verdict.REFUSE is verdict
-            elif any(bits & BITS[name] for name in ALWAYS_HELD) or (LEVELS[mode] <= LEVELS[Mode.GATED_SEND] and not bits & BITS["system_template"]):
+            elif any(bits & BITS[name] for name in ALWAYS_HELD) or (
+                LEVELS[mode] <= LEVELS[Mode.GATED_SEND] and not bits & BITS["system_template"]
+            ):
                 assert verdict is not Verdict.RELEASE
 
 

@@ -46,14 +46,24 @@ def failed_conjuncts(
 
 
 def step(
-    row: Move | str, variables: Mapping[str, Any], arguments: Mapping[str, Any], role: str, principal: str | None
+    row: Move | str,
+    variables: Mapping[str, Any],
+    arguments: Mapping[str, Any],
+    role: str,
+    principal: str | None,
+    *,
+    explain: bool = True,
 ) -> Stepped:
-    """Evaluate one row."""
+    """Evaluate one row; without `explain` only the first conjunct that fails is named."""
     row = BY_ID[row] if isinstance(row, str) else row
+    values: Values[Any] = Values(variables, arguments, role, principal)
+    if not explain:
+        first = next((name for name, condition in row.guard if evaluate(condition, values) is not True), None)
+        if first is not None:
+            return Stepped((first,), {})
     failed = failed_conjuncts(row, variables, arguments, role, principal)
     if failed:
         return Stepped(failed, {})
-    values: Values[Any] = Values(variables, arguments, role, principal)
     changes = {name: evaluate(value, values) for name, value in row.set}
     if row.dst is not None:
         changes[state_variable(row)] = row.dst.value

@@ -25,9 +25,11 @@ def is_away(error: BaseException) -> bool:
     if isinstance(error, asyncpg.PostgresError):
         code = str(getattr(error, "sqlstate", "") or "")
         return code[:2] in _AWAY_CLASSES or code in _AWAY_CODES
-    if isinstance(error, asyncpg.InterfaceError):
-        return not isinstance(error, asyncpg.InterfaceWarning)
-    return isinstance(error, OSError | TimeoutError | EOFError)
+    if isinstance(error, ValueError):  # asyncpg's own DataError: an argument that does not fit
+        return False
+    # InternalClientError: the server vanished under a statement that was being prepared
+    lost = asyncpg.InterfaceError | asyncpg.InternalClientError | OSError | TimeoutError | EOFError
+    return isinstance(error, lost)
 
 
 @asynccontextmanager
@@ -35,8 +37,8 @@ async def as_unavailable() -> AsyncIterator[None]:
     """What is temporary leaves as StoreUnavailable."""
     try:
         yield
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
-        if is_away(error) and not isinstance(error, asyncpg.exceptions.DataError):
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError) as error:
+        if is_away(error):
             raise StoreUnavailable(type(error).__name__) from error
         raise
 

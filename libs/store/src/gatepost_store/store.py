@@ -79,19 +79,28 @@ class Store:
 
     async def fetch(self, name: str, *args: Any) -> list[Record]:
         """All rows of a named statement."""
-        async with as_unavailable(), self._reads.acquire(timeout=self.settings.connect_timeout_s) as connection:
-            rows: list[Record] = await connection.fetch(self.queries[name], *args)
-            return rows
+        rows: list[Record] = await self._read("fetch", self.queries[name], *args)
+        return rows
 
     async def fetchrow(self, name: str, *args: Any) -> Record | None:
         """The first row, or None."""
-        async with as_unavailable(), self._reads.acquire(timeout=self.settings.connect_timeout_s) as connection:
-            return await connection.fetchrow(self.queries[name], *args)
+        row: Record | None = await self._read("fetchrow", self.queries[name], *args)
+        return row
 
     async def fetchval(self, name: str, *args: Any) -> Any:
         """The first column of the first row, or None."""
-        async with as_unavailable(), self._reads.acquire(timeout=self.settings.connect_timeout_s) as connection:
-            return await connection.fetchval(self.queries[name], *args)
+        return await self._read("fetchval", self.queries[name], *args)
+
+    async def _read(self, how: str, sql: str, *args: Any) -> Any:
+        """Read; an idle connection that died with a restart of the server is told by its first use, so try them all."""
+        for left in range(self.settings.readers, -1, -1):
+            try:
+                async with as_unavailable(), self._reads.acquire(timeout=self.settings.connect_timeout_s) as connection:
+                    return await getattr(connection, how)(sql, *args)
+            except StoreUnavailable as error:
+                if not left or isinstance(error.__cause__, TimeoutError | OSError):
+                    raise
+        raise AssertionError("not reached")
 
     async def execute(self, name: str, *args: Any) -> str:
         """Run a named statement that no step is needed for; its status, e.g. `UPDATE 1`."""
@@ -235,13 +244,12 @@ class Store:
 
     async def _first(self, move: Move, mail: Mapping[str, Any], idem: Mapping[str, Any] | None) -> Inserted | Stayed:
         """What had been made before, instead of this."""
-        async with as_unavailable(), self._reads.acquire(timeout=self.settings.connect_timeout_s) as connection:
-            if move.id in _MAIL_IN:
-                found = await connection.fetchrow(_FIRST_RAW, mail["mailbox_id"], mail["raw_sha256"], mail["id"])
-            elif idem is not None:
-                found = await connection.fetchrow(_FIRST_KEY, mail["tenant_id"], idem["principal_id"], idem["key"])
-            else:
-                found = await connection.fetchrow(_FIRST_ID, mail["id"])
+        if move.id in _MAIL_IN:
+            found = await self._read("fetchrow", _FIRST_RAW, mail["mailbox_id"], mail["raw_sha256"], mail["id"])
+        elif idem is not None:
+            found = await self._read("fetchrow", _FIRST_KEY, mail["tenant_id"], idem["principal_id"], idem["key"])
+        else:
+            found = await self._read("fetchrow", _FIRST_ID, mail["id"])
         if found is None:
             return Stayed(None)
         record = json.loads(found["record"]) if found["record"] else None
@@ -258,8 +266,7 @@ class Store:
         self._move(row)
         stayed = Stayed(None)
         for _ in range(_TRIES):
-            async with as_unavailable(), self._reads.acquire(timeout=self.settings.connect_timeout_s) as connection:
-                n = await connection.fetchval(_NEXT_N, message_id)
+            n = await self._read("fetchval", _NEXT_N, message_id)
             fields = {
                 "message_id": message_id, "kind": kind, "n": n, "rev": rev, "files": list(payload.get("files") or ()),
             }  # fmt: skip
@@ -292,9 +299,8 @@ class Store:
         return move
 
     async def _tenant_of(self, mailbox_id: str) -> str:
-        async with as_unavailable(), self._reads.acquire(timeout=self.settings.connect_timeout_s) as connection:
-            tenant: str = await connection.fetchval("SELECT tenant_id FROM mailbox WHERE id = $1", mailbox_id)
-            return tenant
+        tenant: str = await self._read("fetchval", "SELECT tenant_id FROM mailbox WHERE id = $1", mailbox_id)
+        return tenant
 
 
 _FIRST_RAW = """
