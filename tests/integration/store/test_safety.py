@@ -323,3 +323,24 @@ async def test_a_missing_mail_is_neither_moved_nor_refused(world) -> None:
         await gatekeeper.step("W4", MAILBOX, by=AGENT, pause_id=new_id("pse"), scope="tenant", target=TENANT), Moved
     )
     assert ("ROLE",) == stayed(await gatekeeper.step("W5", MAILBOX, by=ANN, pause_id="x"))[:1]
+
+
+async def test_a_record_that_makes_no_event_harms_nobody(world) -> None:
+    """The step stands and is answered; the others' events go out."""
+    published: list[str] = []
+
+    async def publish(events) -> list[bool]:
+        published.extend(event.event_id for event in events)
+        return [True] * len(events)
+
+    store = await world.store("ingest")
+    store.publisher = publish
+    bad = made(await store.insert("T01", inbound(raw=b"1"), by=INGEST, raw=b"1", data={"raw_sha256": "nonsense"}))
+    good = made(await store.insert("T01", inbound(raw=b"2"), by=INGEST, raw=b"2", data={"raw_sha256": "0" * 64}))
+    assert not bad.duplicate
+    for _ in range(100):
+        if published:
+            break
+        await asyncio.sleep(0.02)
+    await store.sweep_once(older_than_s=0)
+    assert {f"{good.message_id}.1.email.received"} == set(published)

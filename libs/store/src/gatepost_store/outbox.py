@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -20,6 +21,7 @@ from gatepost_store.settings import StoreSettings
 
 Publisher = Callable[[list[Event]], Awaitable[Sequence[bool]]]
 _MOST = 500
+log = logging.getLogger("gatepost.store")
 
 _LEFT = """
 SELECT o.id, o.type, a.record FROM outbox o
@@ -27,6 +29,15 @@ SELECT o.id, o.type, a.record FROM outbox o
  WHERE o.service = $1 AND o.at < clock_timestamp() - make_interval(secs => $2)
  ORDER BY o.at, o.id LIMIT 200 FOR UPDATE OF o SKIP LOCKED"""
 DELETE = "DELETE FROM outbox WHERE id = ANY($1::text[])"
+
+
+def _event(record: dict[str, Any], kind: str) -> Event | None:
+    """The event, or None for a record that does not hold what its event needs: the step stands, it stays in the outbox."""
+    try:
+        return event_from_record(record, kind)
+    except ValueError:
+        log.exception("an audit record does not make its event: %s.%s.%s", record["message"], record["seq"], kind)
+        return None
 
 
 class Outbox:
@@ -64,7 +75,8 @@ class Outbox:
 
     def _events(self, record_text: str) -> list[Event]:
         record: dict[str, Any] = json.loads(record_text)
-        return [event_from_record(record, kind) for kind in record["emits"] if kind in self._types]
+        events = [_event(record, kind) for kind in record["emits"] if kind in self._types]
+        return [event for event in events if event is not None]
 
     async def _run(self) -> None:
         while True:
@@ -96,7 +108,8 @@ class Outbox:
             rows = await connection.fetch(_LEFT, self._service, age)
             if not rows:
                 return 0
-            events = [event_from_record(json.loads(row["record"]), row["type"]) for row in rows]
+            made = [_event(json.loads(row["record"]), row["type"]) for row in rows]
+            events = [event for event in made if event is not None]
             answers = await self.publisher(events)
             gone = [event.event_id for event, stored in zip(events, answers, strict=True) if stored]
             if gone:
