@@ -329,3 +329,48 @@ def test_the_identity_header_is_bound_to_its_key() -> None:
     assert identity.verify_identity(value, key.public_key()) == {"approved": True, "message_id": "<m@x>"}
     assert identity.verify_identity(value, other.public_key()) is None
     assert identity.verify_identity("junk", key.public_key()) is None
+
+
+# -- what hostile and ordinary mail once broke ------------------------------------------------------------------------
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("piece", ["<a ", "<!--", "<div>", "<p style='", "&#", "<![CDATA[", "</"])
+def test_broken_markup_costs_linear_time(piece: str) -> None:
+    """The standard library's parser alone takes minutes for these."""
+    raw = b"From: a@b.c\r\nContent-Type: text/html\r\n\r\n" + (piece * 100_000).encode()
+
+    assert parse.parse(raw).text.strip() != ""
+
+
+def test_small_print_and_light_text_are_not_hidden() -> None:
+    raw = b'From: a@b.c\r\nContent-Type: text/html\r\n\r\n<p style="font-size:0.9em">Small</p><p style="color:#fff">Light</p>'
+    found = parse.parse(raw)
+
+    assert ("Small" in found.text, "Light" in found.text, found.hidden_text) == (True, True, False)
+
+
+def test_a_reply_below_the_quote_is_kept() -> None:
+    assert (
+        quote.reply_text("Hi,\n\nOn Mon, Jan 1, 2026 at 9 S <s@x.y> wrote:\n> Which size?\n\nLarge please.")
+        == "Hi,\n\n\nLarge please."
+    )
+
+
+def test_odd_subjects_are_cleaned_before_anyone_approves_them() -> None:
+    item = made(subject="a\x01b\ud800c")
+
+    assert "Subject: =?utf-8?" in wire(item).decode("ascii")
+
+
+def test_long_names_stay_within_a_line() -> None:
+    draft = render.DraftText(
+        "x",
+        to=("ada@customer.example",),
+        subject="s",
+        attachments=(content.File(name="ü" * 250, type="a/b", sha256="0"),),
+    )
+    item = render.render(draft, render.SenderIdentity("s@demo.test", "x" * 1500))
+    raw = compose.compose(item, rfc_message_id="<m@x>", date=WHEN, attachments={"0": b""})
+
+    assert max(len(line) for line in raw.split(b"\r\n")) <= 998

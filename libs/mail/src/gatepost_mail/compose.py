@@ -88,7 +88,7 @@ def _file(name: str, content_type: str, data: bytes) -> MIMEBase:
     part = MIMEBase(main, sub)
     part.set_payload(data)
     encoders.encode_base64(part)
-    part.add_header("Content-Disposition", "attachment", filename=("utf-8", "", _FORBIDDEN.sub("_", name)))
+    part.add_header("Content-Disposition", "attachment", filename=("utf-8", "", _FORBIDDEN.sub("_", name)[-80:]))
     del part["MIME-Version"]
     return part
 

@@ -12,13 +12,16 @@ LONGEST = 65_536
 
 def clean(text: str) -> str:
     """Without NUL, lone surrogates and line breaks, so that Postgres and headers take it."""
-    text = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace") if _has_surrogate(text) else text
+    if _has_surrogate(text):
+        text = re.sub("[\ud800-\udc7f\udd00-\udfff]", "\ufffd", text)
+        text = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     return text.replace("\x00", "\ufffd")
 
 
 def one_line(text: str) -> str:
     """A header value: folds become spaces."""
-    return re.sub(r"[\r\n\t\v\f\u2028\u2029]+ *", " ", clean(text)).strip()
+    text = re.sub(r"[\r\n\t\v\f\u0085\u2028\u2029]+ *", " ", clean(text))
+    return re.sub(r"[\x00-\x1f\x7f]", "\ufffd", text).strip()
 
 
 def _has_surrogate(text: str) -> bool:

@@ -35,16 +35,18 @@ _BREAKS = {
 _SKIPPED = {"script", "style", "head", "title", "template", "noscript", "svg", "math"}
 _VOID = {"br", "hr", "img", "meta", "link", "input", "area", "base", "col", "wbr"}
 HIDING = re.compile(
-    r"(?i)display\s*:\s*none|visibility\s*:\s*hidden|opacity\s*:\s*0(\.0+)?\s*(;|$)|font-size\s*:\s*0|max-height\s*:\s*0"
-    r"|text-indent\s*:\s*-\d{3,}|(?<![-\w])color\s*:\s*(#fff(fff)?\b|white\b|transparent)"
+    r"(?i)display\s*:\s*none|visibility\s*:\s*hidden|opacity\s*:\s*0(\.0+)?\s*(;|!|$)"
+    r"|font-size\s*:\s*0(\.0+)?\s*(px|pt|em|rem|%)?\s*(;|!|$)|max-height\s*:\s*0(px)?\s*(;|!|$)|text-indent\s*:\s*-\d{3,}"
 )
+MOST_TAGS = 20_000
+"""Tags that are read; deeply nested ones cost more than linear time in every parser."""
 INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\U000e0000-\U000e007f]")
 
 
 def clean_html(html: str) -> str:
     """Safe to show: no scripts, styles, forms, frames; images keep their words and lose their source."""
     return nh3.clean(
-        html.replace("\x00", ""),
+        _bounded(html),
         tags=_TAGS,
         attributes=_ATTRIBUTES,
         url_schemes={"http", "https", "mailto"},
@@ -57,7 +59,7 @@ def to_text(html: str) -> str:
     """What a reader sees, as text; what hides from readers is left out."""
     reader = _Reader()
     try:
-        reader.feed(html)
+        reader.feed(_well_formed(html))
         reader.close()
     except Exception:
         reader.parts.append(" ")
@@ -71,11 +73,31 @@ def hides_text(html: str) -> bool:
     """Is there text that a reader would not see?"""
     reader = _Reader()
     try:
-        reader.feed(html)
+        reader.feed(_well_formed(html))
         reader.close()
     except Exception:
         return True
     return reader.hid_text or INVISIBLE.search("".join(reader.parts)) is not None
+
+
+def _bounded(html: str) -> str:
+    """Without NUL, cut after MOST_TAGS tags."""
+    html = html.replace("\x00", "")
+    if html.count("<") <= MOST_TAGS:
+        return html
+    return "<".join(html.split("<", MOST_TAGS)[:MOST_TAGS])
+
+
+def _well_formed(html: str) -> str:
+    """As a browser reads it, styles kept: the standard library's parser takes quadratic time on broken markup."""
+    return nh3.clean(
+        _bounded(html),
+        tags=_TAGS | {"font", "center"},
+        attributes={"*": {"style", "hidden"}, "a": {"href"}},
+        url_schemes={"http", "https", "mailto"},
+        link_rel=None,
+        clean_content_tags={"script", "style", "title", "template", "svg", "math"},
+    )
 
 
 class _Reader(HTMLParser):

@@ -23,28 +23,31 @@ _PHONE = re.compile(
 
 
 def reply_text(text: str) -> str:
-    """The new words. Where that would be nothing, the whole text."""
+    """The new words, also those written below or between quotes. Where that would be nothing, the whole text."""
+    kept: list[str] = []
     lines = text.splitlines()
-    cut = _history(lines)
-    kept = [line for line in lines[:cut] if not line.lstrip().startswith(">")]
-    for place, line in enumerate(kept):
-        if line.rstrip("\r\n") in {"-- ", "--"} or _PHONE.match(line[:80]):
-            kept = kept[:place]
-            break
-    found = "\n".join(kept).strip()
-    return found or text.strip()
-
-
-def _history(lines: list[str]) -> int:
-    """The line where the quoted history begins, if a whole block of it stands at the end."""
-    wrote = False
-    for place, line in enumerate(lines):
+    place = 0
+    while place < len(lines):
+        line = lines[place]
         short = line[:400]
         after = [further[:200] for further in lines[place + 1 : place + 4]]
-        if wrote and (_begins_history(short, after) or (_FROM.match(short) and any(map(_NEXT.match, after)))):
-            return place
-        wrote = wrote or bool(short.strip())
-    return len(lines)
+        if short.lstrip().startswith(">"):
+            place += 1
+            continue
+        if _begins_history(short, after):
+            quoted = next((n for n, further in enumerate(after) if further.lstrip().startswith(">")), None)
+            if quoted is None and any(part.strip() for part in kept):
+                break  # the history stands unquoted below: all the rest is it
+            if quoted is not None:
+                place += 1 + quoted
+                continue
+        elif _FROM.match(short) and any(map(_NEXT.match, after)) and any(part.strip() for part in kept):
+            break
+        if short.rstrip() == "--" or _PHONE.match(short[:80]):
+            break
+        kept.append(line)
+        place += 1
+    return "\n".join(kept).strip() or text.strip()
 
 
 def _begins_history(line: str, after: list[str]) -> bool:

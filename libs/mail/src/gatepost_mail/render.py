@@ -13,7 +13,7 @@ import nh3
 from markdown_it import MarkdownIt
 
 from gatepost_mail.content import Content, File
-from gatepost_mail.headers import one_line
+from gatepost_mail.headers import clean, one_line
 
 REFERENCES = 20
 """How many References we send; the first and the newest count (RFC 5322 3.6.4 sets no bound)."""
@@ -64,12 +64,12 @@ def render(
     draft: DraftText, sender: SenderIdentity, answers: Answered | None = None, *, ai_written: bool = True
 ) -> Content:
     """The content of this draft. Equal input gives equal content."""
-    body = draft.markdown.replace("\r\n", "\n").replace("\r", "\n").strip()
+    body = clean(draft.markdown).replace("\r\n", "\n").replace("\r", "\n").strip()
     footer = _footer(sender, ai_written=ai_written)
     headers = (("X-AI-Generated", "true"),) if ai_written and sender.ai_disclosure else ()
     return Content(
         from_=sender.address,
-        from_name=one_line(sender.display_name),
+        from_name=one_line(sender.display_name)[:200],
         to=draft.to,
         cc=draft.cc,
         bcc=draft.bcc,
