@@ -194,7 +194,9 @@ async def test_a_publish_that_nobody_acknowledges_has_a_deadline(run: Any, decla
     running.service.publisher._deadline_s = 0.5
     declared.process.send_signal(19)  # type: ignore[union-attr]  (SIGSTOP: connected, and silent)
     stat = Path(f"/proc/{declared.process.pid}/task")  # type: ignore[union-attr]
-    await eventually(lambda: all(") T" in (t / "stat").read_text() for t in stat.iterdir()), "a server that stands still")
+    await eventually(
+        lambda: all(") T" in (t / "stat").read_text() for t in stat.iterdir()), "a server that stands still"
+    )
     try:
         answers = await asyncio.wait_for(running.service.publisher.publish([drafted(), drafted()]), 3)
     finally:
