@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 PLACEHOLDER = "[REVIEWER:"
@@ -106,6 +107,7 @@ def outside_hosts(hosts: Iterable[str], known: Iterable[str]) -> frozenset[str]:
     return frozenset(host for host in hosts if not any(host == home or host.endswith("." + home) for home in homes))
 
 
+@lru_cache(maxsize=512)
 def promises(text: str) -> frozenset[Promise]:
     """Amounts, spans and deadlines, refunds and legal words that the text commits to."""
     folded = _folded(text)
@@ -121,7 +123,7 @@ def promises(text: str) -> frozenset[Promise]:
 
 def supported(promise: Promise, texts: Iterable[str]) -> bool:
     """True when one of these texts says the same."""
-    return any(promise.value in _said(promise.kind, _folded(text)) for text in texts)
+    return any(promise.value in _said(promise.kind, text) for text in texts)
 
 
 def unsupported(text: str, support: Iterable[str]) -> tuple[Promise, ...]:
@@ -145,11 +147,13 @@ def needles(found: Iterable[Promise]) -> list[str]:
     return sorted(patterns)
 
 
-def _said(kind: str, text: str) -> set[str]:
+@lru_cache(maxsize=512)  # the same articles and thread support draft after draft
+def _said(kind: str, text: str) -> frozenset[str]:
+    """What a text says of one kind; of deadlines also those that it only mentions."""
+    said = frozenset(p.value for p in promises(text) if p.kind == kind)
     if kind == "deadline":
-        spans = {_span(m) for m in _ANY_SPAN.finditer(text)}
-        return spans | {p.value for p in promises(text) if p.kind == "deadline"}
-    return {p.value for p in promises(text) if p.kind == kind}
+        said |= {_span(m) for m in _ANY_SPAN.finditer(_folded(text))}
+    return said
 
 
 def _span(match: re.Match[str]) -> str:
@@ -177,5 +181,7 @@ def _host_of(url: str) -> str:
 
 def _folded(text: str) -> str:
     """Compatibility forms folded and invisible characters out, so that nothing hides from the patterns."""
+    if text.isascii():
+        return text
     plain = unicodedata.normalize("NFKC", text)
-    return "".join(c for c in plain if unicodedata.category(c) != "Cf")
+    return plain.translate({ord(c): None for c in set(plain) if unicodedata.category(c) == "Cf"})
