@@ -21,7 +21,7 @@ T = TypeVar("T")
 GATEPOST = Path(sys.executable).with_name("gatepost")
 
 
-def eventually(look: Callable[[], T | None], what: str, within_s: float = 30) -> T:
+def eventually(look: Callable[[], T | None], what: str, within_s: float = 60) -> T:
     """The first truthy answer; fails by naming what never came."""
     until = time.monotonic() + within_s
     last: object = None
@@ -53,7 +53,7 @@ class Installation:
         self.environment = environment or {}
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self, within_s: float = 60) -> Installation:
+    def start(self, within_s: float = 180) -> Installation:
         self.data.mkdir(parents=True, exist_ok=True)
         self.ready_file.unlink(missing_ok=True)
         self.output = (self.data / "up.out").open("ab")
@@ -136,7 +136,7 @@ class Installation:
     def left_in_reply_to(self, rfc_message_id: str) -> list[dict[str, Any]]:
         return [m for m in self.left() if header(m, "in-reply-to") == rfc_message_id]
 
-    def held_for(self, rfc_message_id: str, *, within_s: float = 30) -> dict[str, Any]:
+    def held_for(self, rfc_message_id: str, *, within_s: float = 60) -> dict[str, Any]:
         """The held draft that answers this mail."""
 
         def look() -> dict[str, Any] | None:
