@@ -12,12 +12,13 @@ from gatepost_oversight.mode import LEVELS
 from gatepost_oversight.move import On
 from gatepost_oversight.sql_parts import SqlText
 
-MODE_NAMES = frozenset(("mode", "ceiling", "granted_mode", "ask", "rev_ask"))
+MODE_NAMES = frozenset(("mode", "ceiling", "granted_mode", "ask", "rev_ask", "grant_now"))
 NUMBERS = frozenset(("rounds", "rounds_max", "release", "of_release", "revision", "rev_n", "attempts", "n", "next_n"))
 FLAGS = frozenset((
     "covers_ask", "two_person", "paused", "suppressed", "policy_block", "due", "turn", "used", "attempted", "claimed", "unfinished",
     "overdue", "newer", "lease_over", "placeholder", "rev_placeholder", "system_template", "ok1_active", "ok2_active", "exists",
-    "has_note", "final", "grant_ok", "proven", "fine", "on",
+    "has_note", "final", "grant_ok", "proven", "fine", "on", "grant_live", "asked_enough", "request_open", "code_ok",
+    "to_oversight",
 ))  # fmt: skip
 
 

@@ -149,4 +149,6 @@ def test_birth_and_world_rows_touch_no_mail() -> None:
         assert (row.on in {On.NEW, On.WORLD}) == (not row.src)
         if row.on is On.WORLD:
             assert row.dst is None
-            assert {name for name, _ in row.set} <= {"mode", "ceiling", "two_person", "policy_block"}
+            assert {name for name, _ in row.set} <= {
+                "mode", "ceiling", "two_person", "policy_block", "covers_ask",
+            }  # fmt: skip

@@ -53,6 +53,7 @@ from gatepost_oversight.terms import (
     OPEN,
     OTHERS_FIRST,
     OVERDUE,
+    OVERSIGHT_ADDRESS,
     OWN,
     OWN_DRAFT,
     OWN_EDIT,
@@ -63,6 +64,7 @@ from gatepost_oversight.terms import (
     SEEN,
     SENDABLE_BACK,
     SENTENCES,
+    TEMPLATE,
     TIGHTENED,
     TWO_PERSON,
     UNFINISHED,
@@ -147,6 +149,7 @@ DRAFT: tuple[Move, ...] = (
          sets=ADOPT | {
              "ask": TIGHTENED, "ask_at_submit": TIGHTENED,
              "mode_grant_id": ite(ne(arg("mode_grant_id"), NOTHING), arg("mode_grant_id"), var("mode_grant_id")),
+             "rule_category": arg("rule_category"), "rule_revision": arg("rule_revision"),
          }),
     move("T07", "draft_failed", (S.DRAFTING, S.REVISING), (SYSTEM,), (), S.HELD,
          "No text came about; a person gets an empty draft, and approving needs content.", emits="email.held",
@@ -216,7 +219,7 @@ DECISIONS: tuple[Move, ...] = (
     move("T22", "supersede", _UNSENT, (SYSTEM,), (NEWER, NOT_FROZEN), S.SUPERSEDED,
          "A newer draft answers a later mail of the customer.", emits="email.superseded", takes_back=S.HELD),
     move("T34", "system_mail", (), (SYSTEM,),
-         (("SYSTEM_MAILBOX", eq(var("mailbox"), const("mbx_system"))),), S.RELEASED,
+         (("SYSTEM_MAILBOX", eq(var("mailbox"), const("mbx_system"))), TEMPLATE, OVERSIGHT_ADDRESS), S.RELEASED,
          "The installation writes to the tenant's own oversight address, from a fixed template.",
          emits="email.released", on=On.NEW, releases=True),
 )  # fmt: skip

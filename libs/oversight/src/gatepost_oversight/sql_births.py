@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from gatepost_oversight.move import Move
 from gatepost_oversight.sql_moves import deliveries
-from gatepost_oversight.sql_parts import REFUSED, cmd, conjuncts, record_head, record_tail, written
+from gatepost_oversight.sql_parts import ALREADY, REFUSED, cmd, conjuncts, record_head, record_tail, written
 
 INBOUND_COLUMNS = (
     "raw_sha256", "size_bytes", "envelope_from", "envelope_to", "header_from", "from_name", "to_addresses",
@@ -142,13 +142,14 @@ def revision_statement(move: Move, service: str) -> list[str]:
     """R1 and R2: a further revision; the caller names its number, and the guard says whether it is still the next."""
     head = record_head(move, source="m.state", content="c.rev->>'content_sha256'")
     main = f"""{cmd(move.id)},
-  checked AS MATERIALIZED (SELECT c.*, m.version AS v0, NULL::integer AS already,
+  checked AS MATERIALIZED (SELECT c.*, m.version AS v0, {ALREADY} AS already,
     jsonb_populate_record(NULL::revision, c.rev) AS r,
     {conjuncts(move)} AS failed,
     {head} AS head, {record_tail("m.state")} AS tail
     FROM cmd c JOIN LATERAL (SELECT * FROM message WHERE message.id = c.message_id OFFSET 0) m ON true),
   moved AS (UPDATE message m SET version = m.version + 1, last_row = '{move.id}'
     FROM checked k WHERE m.id = k.message_id AND m.id = ANY(ids) AND m.version = k.v0 AND k.failed = '{{}}'
+      AND k.already IS NULL
     RETURNING k.ord, m.id, m.tenant_id, m.mailbox_id, m.thread_id, m.version AS seq, m.state, k.n, k.r, k.files, k.base,
       k.command_id, k.head || m.version || k.tail AS record),
   drawn AS (INSERT INTO revision (tenant_id, mailbox_id, message_id, n, {", ".join(REVISION_COLUMNS)})

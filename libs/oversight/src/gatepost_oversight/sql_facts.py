@@ -29,13 +29,13 @@ _MESSAGE: Mapping[str, str] = {
     "rounds": "m.rounds", "rounds_max": "b.rounds_max", "release": "m.release",
     # the world, read live
     "mode": "b.mode", "ceiling": "b.ceiling",
-    "granted_mode": "g.mode", "covers_ask": "g.covers_ask",
+    "granted_mode": "g.mode", "covers_ask": "(CASE WHEN g.id IS NULL THEN b.covers_ask ELSE g.covers_ask END)",
     "two_person": "(b.two_person OR (SELECT t.two_person FROM tenant t WHERE t.id = m.tenant_id))",
     "policy_block": "(m.policy_block OR b.policy_block)",
     "paused": (
         "(m.mailbox_id <> 'mbx_system' AND EXISTS (SELECT 1 FROM pause p WHERE p.tenant_id = m.tenant_id"
         " AND p.lifted_at IS NULL AND (p.scope = 'tenant' OR (p.scope = 'mailbox' AND p.target = m.mailbox_id)"
-        " OR (p.scope = 'agent' AND p.target = m.author) OR (p.scope = 'category' AND p.target = m.category))))"
+        " OR (p.scope = 'agent' AND p.target = m.author) OR (p.scope = 'category' AND p.target IN (m.category, m.rule_category)))))"
     ),
     # any recipient; once released, all that are still open (one alone is T10d's)
     "suppressed": (
@@ -78,7 +78,14 @@ _DELIVERY: Mapping[str, str] = {
     ),
 }  # fmt: skip
 
-_NEW: Mapping[str, str] = {"mode": "b.mode", "ceiling": "b.ceiling", "mailbox": "b.id"}
+_NEW: Mapping[str, str] = {
+    "mode": "b.mode", "ceiling": "b.ceiling", "mailbox": "b.id",
+    "to_oversight": (
+        "(SELECT ARRAY[lower(t.oversight_email)] = ARRAY(SELECT jsonb_array_elements_text(c.rev->'recipients'))"
+        " FROM tenant t WHERE t.id = c.tenant_id)"
+    ),
+}  # fmt: skip
+_GRANT = "mode_grant q WHERE q.mailbox_id = b.id AND q.kind = c.kind AND q.name = c.name AND q.revoked_at IS NULL"
 
 _EXISTS = {
     "W5": "EXISTS (SELECT 1 FROM pause p WHERE p.id = c.pause_id AND p.tenant_id = b.tenant_id AND p.lifted_at IS NULL)",
@@ -89,8 +96,21 @@ _EXISTS = {
     ),
     "N1": "EXISTS (SELECT 1 FROM endpoint e WHERE e.id = c.endpoint_id AND e.is_active)",
 }
+_EXISTS |= dict.fromkeys(("W1r", "W2r"), f"EXISTS (SELECT 1 FROM {_GRANT})")
 _EXISTS |= {"W6u": _EXISTS["W6"], "W6c": _EXISTS["W6"]}
-_WORLD: Mapping[str, str] = {"mode": "b.mode", "ceiling": "b.ceiling", "exists": "{exists}"}
+_WORLD: Mapping[str, str] = {
+    "mode": "b.mode", "ceiling": "b.ceiling", "exists": "{exists}",
+    "grant_now": f"coalesce((SELECT q.mode FROM {_GRANT}), b.mode)",
+    "grant_live": f"EXISTS (SELECT 1 FROM {_GRANT})",
+    "asked_enough": (
+        "(SELECT count(*) >= 3 FROM upgrade_request u WHERE u.mailbox_id = b.id"
+        " AND u.created_at > clock_timestamp() - interval '1 hour')"
+    ),
+    "request_open": (
+        "EXISTS (SELECT 1 FROM upgrade_request u WHERE u.id = c.request_id AND u.mailbox_id = b.id AND u.mode = c.mode"
+        " AND u.redeemed_at IS NULL AND u.tries <= 5 AND u.expires_at > clock_timestamp())"
+    ),
+}  # fmt: skip
 
 FACTS: Mapping[On, Mapping[str, str]] = {
     On.MESSAGE: _MESSAGE, On.REVISION: _MESSAGE, On.DELIVERY: _DELIVERY, On.NEW: _NEW, On.WORLD: _WORLD,

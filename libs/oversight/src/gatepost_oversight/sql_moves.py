@@ -20,7 +20,7 @@ from gatepost_oversight.states import DELIVERY_ENDED, DELIVERY_STATES, DERIVABLE
 
 _OUT = (
     "k.command_id, k.decision_id, k.action, k.decided_revision, k.decided_hash, k.principal, k.actor, k.door, k.note,"
-    " k.reason_code, k.seen_given"
+    " k.reason_code, k.seen_given, k.edit_words"
 )
 _REVISION = tuple(
     f"rev_{name}"

@@ -28,6 +28,9 @@ ARGUMENTS: tuple[tuple[str, str], ...] = (
     ("target", "text"), ("address", "text"), ("endpoint_id", "text"),
     ("fine", "boolean"), ("kind", "text"), ("n", "integer"), ("m", "jsonb"), ("thread", "jsonb"), ("rev", "jsonb"),
     ("files", "jsonb"), ("idem", "jsonb"), ("base", "integer"),
+    ("template", "text"), ("name", "text"), ("covers_ask", "boolean"), ("conditions", "jsonb"), ("priority", "integer"),
+    ("request_id", "text"), ("code_sha256", "text"), ("code_ok", "boolean"), ("rule_category", "text"),
+    ("rule_revision", "integer"), ("edit_words", "integer"),
 )  # fmt: skip
 """What a step may be given: one list for all rows, so that the caller's JSON needs no second description."""
 
@@ -206,16 +209,16 @@ def written(move: Move, service: str, *, decision: bool = False) -> str:
   outb AS (INSERT INTO outbox (id, service, tenant_id, mailbox_id, subject_id, seq, type)
     SELECT v.id || '.' || v.seq || '.' || e, '{owner}', v.tenant_id, v.mailbox_id, v.id, v.seq, e
     FROM moved v CROSS JOIN unnest(ARRAY[{", ".join(f"'{e}'" for e in move.emits)}]) e)"""
-    if move.on not in (On.NEW, On.REVISION):
+    if move.on is not On.NEW:
         text += """,
   res AS (INSERT INTO command_result (command_id, tenant_id, mailbox_id, subject_id, seq)
     SELECT v.command_id, v.tenant_id, v.mailbox_id, v.id, v.seq FROM moved v WHERE v.command_id IS NOT NULL)"""
     if decision:
         text += """,
   said AS (INSERT INTO decision (id, tenant_id, mailbox_id, message_id, seq, action, revision, content_sha256,
-      principal, key_id, door, note, reason_code, seen_given)
+      principal, key_id, door, note, reason_code, seen_given, edit_words)
     SELECT v.decision_id, v.tenant_id, v.mailbox_id, v.id, v.seq, v.action, v.decided_revision, v.decided_hash,
-      v.principal, v.actor, v.door, v.note, v.reason_code, coalesce(v.seen_given, true)
+      v.principal, v.actor, v.door, v.note, v.reason_code, coalesce(v.seen_given, true), v.edit_words
     FROM moved v WHERE v.decision_id IS NOT NULL)"""
     return text
 

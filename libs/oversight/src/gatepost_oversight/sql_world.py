@@ -7,7 +7,40 @@ from gatepost_oversight.move import Move
 from gatepost_oversight.sql_facts import exists
 from gatepost_oversight.sql_parts import ALREADY, REFUSED, cmd, conjuncts, record_head, record_tail, values_set, written
 
+_NO_GRANT = """
+  effect AS (UPDATE mode_grant g SET revoked_at = now(), revision = g.revision + 1 FROM moved v
+    WHERE g.mailbox_id = v.id AND g.kind = v.kind AND g.name = v.name AND g.revoked_at IS NULL),"""
+
+
+def _grant(covers: str, since: str) -> str:
+    """A grant set in place, so that what was released under it stays under it."""
+    return f"""
+  effect AS (INSERT INTO mode_grant AS g (id, tenant_id, mailbox_id, kind, name, mode, covers_ask, granted_by)
+    SELECT v.mode_grant_id, v.tenant_id, v.id, v.kind, v.name, v.mode, coalesce(v.covers_ask, false), v.principal
+    FROM moved v
+    ON CONFLICT (mailbox_id, kind, name) DO UPDATE SET mode = excluded.mode, covers_ask = {covers},
+      revision = g.revision + 1, granted_by = excluded.granted_by, granted_at = {since}, revoked_at = NULL),"""
+
+
+_LOWERED = _grant("g.covers_ask AND g.revoked_at IS NULL", "g.granted_at")
 _EFFECTS: dict[str, str] = {
+    "W1g": _grant("excluded.covers_ask", "now()"),
+    "W2g": _LOWERED,
+    "W9g": _LOWERED,
+    "W1r": _NO_GRANT,
+    "W2r": _NO_GRANT,
+    "W10": """
+  effect AS (INSERT INTO category_rule (tenant_id, mailbox_id, name, revision, conditions, priority, set_by)
+    SELECT v.tenant_id, v.id, v.name, 1 + coalesce((SELECT max(r.revision) FROM category_rule r
+      WHERE r.mailbox_id = v.id AND r.name = v.name), 0), v.conditions, coalesce(v.priority, 0), v.principal
+    FROM moved v),""",
+    "W11": """
+  effect AS (INSERT INTO upgrade_request (id, tenant_id, mailbox_id, mode, why, asked_by, code_sha256, expires_at)
+    SELECT v.request_id, v.tenant_id, v.id, v.mode, coalesce(v.reason, ''), v.principal, v.code_sha256, v.expires_at
+    FROM moved v),""",
+    "W12": """
+  effect AS (UPDATE upgrade_request u SET redeemed_at = now(), redeemed_by = v.principal FROM moved v
+    WHERE u.id = v.request_id),""",
     "W4": """
   effect AS (INSERT INTO pause (id, tenant_id, mailbox_id, scope, target, reason, by)
     SELECT v.pause_id, v.tenant_id, v.id, v.scope, v.target, coalesce(v.reason, ''), coalesce(v.principal, v.actor)
@@ -44,7 +77,8 @@ def world_statement(move: Move, service: str) -> list[str]:
     FROM checked k WHERE b.id = k.mailbox_id AND b.id = ANY(wids) AND b.version = k.v0 AND k.failed = '{{}}'
       AND k.already IS NULL
     RETURNING k.ord, b.id, b.tenant_id, b.id AS mailbox_id, b.version AS seq, k.principal, k.actor, k.pause_id, k.scope,
-      k.target, k.reason, k.address, k.endpoint_id, k.command_id, k.head || b.version || k.tail AS record),\
+      k.target, k.reason, k.address, k.endpoint_id, k.kind, k.name, k.mode, k.covers_ask, k.conditions, k.priority,
+      k.mode_grant_id, k.request_id, k.code_sha256, k.expires_at, k.command_id, k.head || b.version || k.tail AS record),\
 {_EFFECTS.get(move.id, "")}{written(move, service)}
   SELECT v.ord, v.seq, NULL::integer, '{{}}'::text[], v.record, NULL::text FROM moved v{REFUSED}"""
     return [*before, "RETURN QUERY " + main]

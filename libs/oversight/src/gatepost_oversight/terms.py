@@ -135,6 +135,10 @@ IS_CLAIMED: Conjunct = ("IS_CLAIMED", eq(var("phase"), const("claimed")))
 IS_ANNOUNCED: Conjunct = ("IS_ANNOUNCED", eq(var("phase"), const("announced")))
 OWNER: Conjunct = ("OWNER", all_of(ne(arg("owner"), NOTHING), eq(var("owner"), arg("owner"))))
 LEASE_OVER: Conjunct = ("LEASE_OVER", is_true(var("lease_over")))
+SYSTEM_TEMPLATES = ("upgrade_code", "demoted", "waiting")
+"""The fixed texts in which the installation writes to the oversight address."""
+TEMPLATE: Conjunct = ("TEMPLATE", one_of(arg("template"), *SYSTEM_TEMPLATES))
+OVERSIGHT_ADDRESS: Conjunct = ("OVERSIGHT_ADDRESS", is_true(var("to_oversight")))
 OVERDUE: Conjunct = ("OVERDUE", is_true(var("overdue")))
 NEWER: Conjunct = ("NEWER", is_true(var("newer")))
 
@@ -190,6 +194,10 @@ SENTENCES: dict[str, str] = {
     "OUTBOUND": "it is not a mail of ours",
     "SYSTEM_MAILBOX": "only the system mailbox sends this",
     "UP_TO_CEILING": "the mode is above the ceiling",
+    "CODE": "the code is not valid, was used, or is too old",
+    "RATE": "too many codes were asked for in the last hour",
+    "TEMPLATE": "system mail has fixed texts",
+    "OVERSIGHT_ADDRESS": "system mail goes to the account's oversight address alone",
     "LOWER": "only an operator may raise a mode",
     "EXISTS": "there is no such thing, or it has ended",
 }

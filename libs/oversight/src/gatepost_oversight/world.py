@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from gatepost_oversight.credential import Role
-from gatepost_oversight.expr import NOTHING, all_of, arg, eq, ite, le, level, ne, var
+from gatepost_oversight.expr import NOTHING, Expr, all_of, any_of, arg, const, eq, ite, le, level, ne, negate, var
+from gatepost_oversight.mode import Mode
 from gatepost_oversight.move import Move, On, move
 from gatepost_oversight.terms import is_true
 
@@ -13,15 +14,34 @@ NEW_CEILING = ite(ne(arg("ceiling"), NOTHING), arg("ceiling"), var("ceiling"))
 UP_TO_CEILING = ("UP_TO_CEILING", le(level(arg("mode")), level(NEW_CEILING)))
 LOWER = ("LOWER", all_of(eq(arg("ceiling"), NOTHING), le(level(arg("mode")), level(var("mode")))))
 EXISTS = ("EXISTS", is_true(var("exists")))
+COVERS: dict[str, Expr] = {"covers_ask": is_true(arg("covers_ask"))}
+# `grant_now`: the mode of the grant in force under that name, else the mailbox's; `grant_live`: there is one in force.
+GRANT_UP_TO_CEILING = ("UP_TO_CEILING", le(level(arg("mode")), level(var("ceiling"))))
+LOWER_GRANT = ("LOWER", all_of(
+    le(level(arg("mode")), level(var("grant_now"))), negate(arg("covers_ask")),
+    # what nobody granted may only gate: it would outlast a mailbox that becomes stricter
+    any_of(is_true(var("grant_live")), le(level(arg("mode")), level(const(Mode.GATED_SEND)))),
+))  # fmt: skip
+LOWER_WITHOUT = ("LOWER", le(level(var("mode")), level(var("grant_now"))))
+CODE = ("CODE", all_of(is_true(arg("code_ok")), is_true(var("request_open"))))
 _SUPPRESSERS = ("ingest", "api", "sender", "gatekeeper")
 
 WORLD: tuple[Move, ...] = (
     move("W1", "set_mode", (), (OPERATOR,), (UP_TO_CEILING,), None,
          "An operator sets how far agents may go.", emits="mailbox.mode_changed", on=On.WORLD,
-         sets={"mode": arg("mode"), "ceiling": NEW_CEILING}),
+         sets={"mode": arg("mode"), "ceiling": NEW_CEILING} | COVERS),
+    move("W1g", "grant_mode", (), (OPERATOR,), (GRANT_UP_TO_CEILING,), None,
+         "An operator grants a category or listed recipients a mode of their own.", emits="mailbox.mode_changed",
+         on=On.WORLD),
+    move("W1r", "revoke_grant", (), (OPERATOR,), (EXISTS,), None,
+         "An operator takes a grant away; the mailbox's mode holds again.", emits="mailbox.mode_changed", on=On.WORLD),
     move("W2", "lower_mode", (), (AGENT, REVIEWER), (LOWER,), None,
          "Anyone may make a mailbox stricter.", emits="mailbox.mode_changed", on=On.WORLD,
          sets={"mode": arg("mode")}),
+    move("W2g", "lower_grant", (), (AGENT, REVIEWER), (LOWER_GRANT,), None,
+         "Anyone may make a category stricter.", emits="mailbox.mode_changed", on=On.WORLD),
+    move("W2r", "drop_grant", (), (AGENT, REVIEWER), (EXISTS, LOWER_WITHOUT), None,
+         "Anyone may give up a grant that is looser than the mailbox.", emits="mailbox.mode_changed", on=On.WORLD),
     move("W3", "set_two_person", (), (OPERATOR,), (), None,
          "An operator asks for two people, or for one.", on=On.WORLD,
          sets={"two_person": is_true(arg("on"))}),
@@ -29,6 +49,11 @@ WORLD: tuple[Move, ...] = (
          "Anyone stops new attempts.", emits="mailbox.paused", on=On.WORLD),
     move("W5", "resume", (), (OPERATOR,), (EXISTS,), None,
          "Only an operator lets attempts go on.", emits="mailbox.resumed", on=On.WORLD),
+    move("W4t", "tell_pause", (), (SYSTEM,), (), None,
+         "A stop that covers more than its own mailbox is told to each mailbox it covers.", emits="mailbox.paused",
+         on=On.WORLD),
+    move("W5t", "tell_resume", (), (SYSTEM,), (), None,
+         "Its end is told to each of them too.", emits="mailbox.resumed", on=On.WORLD),
     move("W6", "add_suppression", (), ANYONE, (EXISTS,), None,
          "Nobody writes to this address any more.", on=On.WORLD, by=_SUPPRESSERS),
     move("W6u", "unsubscribe", (), ANYONE, (EXISTS,), None,
@@ -42,6 +67,15 @@ WORLD: tuple[Move, ...] = (
     move("W9", "demote", (), (SYSTEM,), (LOWER,), None,
          "Quality dropped; the mailbox becomes stricter by itself.", emits="mailbox.mode_changed", on=On.WORLD,
          sets={"mode": arg("mode")}),
+    move("W9g", "demote_category", (), (SYSTEM,), (LOWER_GRANT,), None,
+         "Quality dropped; a category becomes stricter by itself.", emits="mailbox.mode_changed", on=On.WORLD),
+    move("W10", "set_rule", (), (OPERATOR,), (), None,
+         "An operator says which mail is of a category, or that none is any more.", on=On.WORLD),
+    move("W11", "request_upgrade", (), (AGENT, REVIEWER, OPERATOR), (("RATE", negate(var("asked_enough"))),), None,
+         "A looser mode is asked for; a code goes to the oversight address, and nothing changes.", on=On.WORLD),
+    move("W12", "redeem_upgrade", (), (OPERATOR,), (CODE, UP_TO_CEILING), None,
+         "An operator redeems the code: the mailbox gets the mode that was asked for.", emits="mailbox.mode_changed",
+         on=On.WORLD, sets={"mode": arg("mode")} | COVERS),
     move("N1", "disable_endpoint", (), (SYSTEM,), (EXISTS,), None,
          "A webhook endpoint is switched off.", emits="endpoint.disabled", on=On.WORLD, by="notifier"),
     move("N2", "exhaust_endpoint", (), (SYSTEM,), (), None,

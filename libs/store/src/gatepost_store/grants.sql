@@ -34,7 +34,8 @@ GRANT INSERT, UPDATE ON model_call TO gp_drafter;
 GRANT INSERT, UPDATE, DELETE ON idempotency TO gp_drafter, gp_api;
 
 -- api: keys, people, webhooks, contacts, labels, mailboxes in the default mode
-GRANT UPDATE (tags, metadata, read_at, archived_at, user_label) ON message TO gp_api;
+GRANT UPDATE (tags, metadata, read_at, archived_at, user_label, person_tags) ON message TO gp_api;
+GRANT INSERT, UPDATE, DELETE ON review_claim TO gp_api;
 GRANT INSERT, UPDATE ON api_key, principal, contact, seen, domain TO gp_api;
 GRANT DELETE ON contact, domain TO gp_api;
 GRANT INSERT, UPDATE ON endpoint TO gp_api;
@@ -49,12 +50,13 @@ GRANT UPDATE (state, due_at, attempts, claimed_until) ON webhook_delivery TO gp_
 GRANT UPDATE (state, version, last_row, revision, content, recipients, subject, to_addresses, cc_addresses, has_attachments, placeholder,
     ask, ask_at_submit, category, ok1, ok1_hash, ok1_key, ok2, ok2_hash, ok2_key, rounds, release, grant_token, mode_grant_id, reason, reasons, evidence,
     held_at, expires_at, decided_by, decided_at, released_at, rejection_final, reviser, policy_block,
-    flags, delivered_at) ON message TO gp_gatekeeper;
+    flags, delivered_at, rule_category, rule_revision) ON message TO gp_gatekeeper;
 GRANT INSERT ON delivery TO gp_gatekeeper;
 GRANT UPDATE (state, last_row, phase, ended_at) ON delivery TO gp_gatekeeper;
 GRANT UPDATE (head, head_at, last_activity, participants) ON thread TO gp_gatekeeper;
-GRANT UPDATE (mode, ceiling, two_person, policy_block) ON mailbox TO gp_gatekeeper;
-GRANT INSERT, UPDATE ON pause, mode_grant TO gp_gatekeeper;
+GRANT UPDATE (mode, ceiling, two_person, policy_block, covers_ask) ON mailbox TO gp_gatekeeper;
+GRANT INSERT, UPDATE ON pause, mode_grant, upgrade_request TO gp_gatekeeper;
+GRANT INSERT ON category_rule TO gp_gatekeeper;
 GRANT INSERT ON decision TO gp_gatekeeper;
 GRANT DELETE ON suppression TO gp_gatekeeper;
 GRANT UPDATE (idx) ON audit_record TO gp_gatekeeper; -- the tree's sequencer

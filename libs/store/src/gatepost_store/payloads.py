@@ -18,6 +18,10 @@ All ids are made by the caller with `new_id`, so that a retry of the same payloa
   T32 T33                 delivery_id=, has_note=True
   W1 W2 W9                step(row, mailbox_id, mode=, ceiling=)    W3 W8  on=
   W4                      step(row, mailbox_id, pause_id=, scope=, target=, reason=)     W5  pause_id=
+  W1g W2g W9g             step(row, mailbox_id, mode_grant_id=, kind=, name=, mode=, covers_ask=)    W1r W2r  kind=, name=
+  W10                     step(row, mailbox_id, name=, conditions= (none ends it), priority=)
+  W11                     step(row, mailbox_id, request_id=, mode=, code_sha256=, expires_at=, reason=)
+  W12                     step(row, mailbox_id, request_id=, mode=, code_ok=, covers_ask=)
   W7                      step(row, mailbox_id, address=)    N1  endpoint_id=, reason=    N2
 """
 
@@ -175,13 +179,17 @@ class Revision(TypedDict, total=False):
 
 
 class SystemMail(TypedDict, total=False):
-    """T34: a mail of `mbx_system`, born released; content and recipients are those of `rev`."""
+    """T34: a mail of `mbx_system`, born released; content and recipients are those of `rev`.
+
+    `template` is one of `gatepost_oversight.terms.SYSTEM_TEMPLATES`, the recipient the account's oversight address.
+    """
 
     m: OutboundMail
     rev: RevisionRow
     thread: ThreadRow
     grant_token: str
     due_at: When
+    template: str
 
 
 class Suppression(TypedDict, total=False):

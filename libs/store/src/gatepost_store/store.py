@@ -209,6 +209,8 @@ class Store:
         self, move: Move, fields: Mapping[str, Any], by: Actor, data: Mapping[str, Any], args: Mapping[str, Any]
     ) -> Moved | Stayed:
         mailbox_id = str(fields["mailbox_id"])
+        if fields.get("command_id") is None:  # a commit whose answer was lost is found again by it
+            fields = {**fields, "command_id": new_id("cmd")}
         if move.id.startswith("W6") and not args.get("tenant_id"):
             args = {**args, "tenant_id": await self._tenant_of(mailbox_id)}
         text, _ = command(by, data, fields=fields, args=args)
@@ -228,7 +230,7 @@ class Store:
             "thread": thread, "rev": rev, "files": list(payload.get("files") or ()), "idem": idem,
             "fine": payload.get("fine", move.dst == "received"),
         }  # fmt: skip
-        args = {name: payload[name] for name in ("grant_token", "due_at") if name in payload}
+        args = {name: payload[name] for name in ("grant_token", "due_at", "template") if name in payload}
         text, _ = command(by, data, fields=fields, args=args)
         target = (mail["mailbox_id"], mail["raw_sha256"]) if move.id in _MAIL_IN else (mail["id"],)
         if idem is not None:
@@ -264,11 +266,12 @@ class Store:
         if row == "R1":
             by = Actor(Role.AGENT, by.principal, by.actor, by.door)
         self._move(row)
-        stayed = Stayed(None)
+        stayed, command_id = Stayed(None), new_id("cmd")  # a commit whose answer was lost is found again by it
         for _ in range(_TRIES):
             n = await self._read("fetchval", _NEXT_N, message_id)
             fields = {
-                "message_id": message_id, "kind": kind, "n": n, "rev": rev, "files": list(payload.get("files") or ()),
+                "message_id": message_id, "command_id": command_id, "kind": kind, "n": n, "rev": rev,
+                "files": list(payload.get("files") or ()),
             }  # fmt: skip
             text, _ = command(by, {**data, "revision": n}, fields=fields, args={})
             step = await self._submit(Unit(row, (message_id,), text, messages=(message_id,), blobs=blobs))
