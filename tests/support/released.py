@@ -27,6 +27,14 @@ def quoted(value: Any) -> str:
     return "'" + str(value).replace("'", "''") + "'"
 
 
+TENANT = "ten_01JD0000000000000000000000"
+
+
+def inserted(table: str, **values: Any) -> str:
+    """The statement that puts a row there."""
+    return f"INSERT INTO {table} ({', '.join(values)}) VALUES ({', '.join(map(quoted, values.values()))});"
+
+
 class World:
     """The database as its owner sees it, and the gatekeeper's signature."""
 
@@ -39,51 +47,64 @@ class World:
         return [line.split("|") for line in answer.splitlines()]
 
     def insert(self, table: str, **values: Any) -> None:
-        self.sql(f"INSERT INTO {table} ({', '.join(values)}) VALUES ({', '.join(map(quoted, values.values()))});")
+        self.sql(inserted(table, **values))
 
-    def released(
-        self, *recipients: str, grant: dict[str, Any] | None = None, key: Ed25519PrivateKey | None = None,
-        mode: str = "autonomous", due_in_s: float = 0, thread: str | None = None, **changes: Any,
-    ) -> str:  # fmt: skip
+    def released(self, *recipients: str, **wishes: Any) -> str:
         """A mail that may leave, as the gatekeeper leaves it; its id."""
-        recipients = recipients or ("ada@there.test",)
-        if not self.sql("SELECT 1 FROM tenant WHERE id = 'ten_01JD0000000000000000000000';"):
-            self.insert("tenant", id="ten_01JD0000000000000000000000", name="Acme", slug="default")
-        tenant, mailbox = "ten_01JD0000000000000000000000", new_id("mbx")
-        message = new_id("msg")
+        return self.release_many(1, *recipients, **wishes)[0]
+
+    def release_many(self, count: int, *recipients: str, **wishes: Any) -> list[str]:
+        """Many of them in one go; their ids."""
+        if not self.sql(f"SELECT 1 FROM tenant WHERE id = '{TENANT}';"):
+            self.insert("tenant", id=TENANT, name="Acme", slug="default")
+        made = [self._written(*(recipients or ("ada@there.test",)), **wishes) for _ in range(count)]
+        self.sql("\n".join(statement for _, statements in made for statement in statements))
+        return [message for message, _ in made]
+
+    def _written(
+        self, *recipients: str, grant: dict[str, Any] | None = None, key: Ed25519PrivateKey | None = None,
+        mode: str = "autonomous", due_in_s: float = 0, thread: str | None = None, mailbox: dict[str, Any] | None = None,
+        letter: dict[str, Any] | None = None, **changes: Any,
+    ) -> tuple[str, list[str]]:  # fmt: skip
+        """`grant`, `mailbox`, `letter` and `changes` alter the claim, the mailbox, the content and the message's row."""
+        box, message, thread = new_id("mbx"), new_id("msg"), thread or new_id("thr")
         address = f"support{secrets.token_hex(3)}@here.test"
-        self.insert("mailbox", id=mailbox, tenant_id=tenant, address=address, mode=mode)
-        thread = thread or new_id("thr")
-        self.insert("thread", id=thread, tenant_id=tenant, mailbox_id=mailbox)
+        place = {"tenant_id": TENANT, "mailbox_id": box}
         content = Content(
-            from_=address, from_name="Support", to=recipients, subject="Hällo", text="Hi\n\nthere", html="<p>Hi</p>"
-        )
+            **{
+                "from_": address, "from_name": "Support", "to": recipients, "subject": "Hällo", "text": "Hi\n\nthere",
+                "html": "<p>Hi</p>",
+            } | (letter or {})
+        )  # fmt: skip
         due = datetime.now(UTC) + timedelta(seconds=due_in_s)
         claim: dict[str, Any] = {
-            "message_id": message, "mailbox_id": mailbox, "revision": 1, "release": 1, "content_sha256": content.sha256,
+            "message_id": message, "mailbox_id": box, "revision": 1, "release": 1, "content_sha256": content.sha256,
             "recipients_sha256": recipients_digest(content.recipients), "policy": "0" * 64,
             "expires_at": datetime.now(UTC) + timedelta(days=5), **(grant or {}),
         }  # fmt: skip
         token = sign_grant(key or self.grant_key, Grant(**claim))
-        self.insert(
-            "message", **{
-                "id": message, "tenant_id": tenant, "mailbox_id": mailbox, "thread_id": thread, "direction": "outbound",
-                "state": "released", "last_row": "T08", "author": "prn_a", "author_kind": "drafter", "revision": 1,
-                "content": content.sha256, "recipients": list(recipients), "release": 1, "grant_token": token,
-            } | changes,
-        )  # fmt: skip
-        self.insert(
-            "revision", tenant_id=tenant, mailbox_id=mailbox, message_id=message, n=1, kind="draft",
-            content_sha256=content.sha256, content=content.canonical_text(), markdown="Hi", subject="Hällo",
-            recipients=list(recipients), author="prn_a", author_kind="drafter",
-        )  # fmt: skip
-        for n, recipient in enumerate(recipients, 1):
-            self.insert(
-                "delivery", id=f"{message}.1.{n}", tenant_id=tenant, mailbox_id=mailbox, message_id=message,
-                thread_id=thread, of_release=1, n=n, recipient=recipient, domain=recipient.split("@")[1],
-                last_row="T08", due_at=due.isoformat(),
-            )  # fmt: skip
-        return message
+        row = {
+            "id": message, **place, "thread_id": thread, "direction": "outbound", "state": "released", "last_row": "T08",
+            "author": "prn_a", "author_kind": "drafter", "revision": 1, "content": content.sha256,
+            "recipients": list(recipients), "release": 1, "grant_token": token,
+        }  # fmt: skip
+        return message, [
+            inserted("mailbox", id=box, tenant_id=TENANT, address=address, mode=mode, **(mailbox or {})),
+            inserted("thread", id=thread, **place),
+            inserted("message", **(row | changes)),
+            inserted(
+                "revision", **place, message_id=message, n=1, kind="draft", content_sha256=content.sha256,
+                content=content.canonical_text(), markdown="Hi", subject="Hällo", recipients=list(recipients),
+                author="prn_a", author_kind="drafter",
+            ),
+            *(
+                inserted(
+                    "delivery", id=f"{message}.1.{n}", **place, message_id=message, thread_id=thread, of_release=1, n=n,
+                    recipient=recipient, domain=recipient.split("@")[1], last_row="T08", due_at=due.isoformat(),
+                )
+                for n, recipient in enumerate(recipients, 1)
+            ),
+        ]  # fmt: skip
 
     def state(self, message: str) -> str:
         return self.sql(f"SELECT state FROM message WHERE id = '{message}';")[0][0]

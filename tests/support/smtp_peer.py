@@ -27,6 +27,7 @@ class Mail:
     sender: str = ""
     recipients: list[str] = field(default_factory=list)
     content: bytes = b""
+    is_kept: bool = True  # False: its final answer refused it; what is closed on was kept
 
 
 @dataclass
@@ -100,10 +101,11 @@ class Peer:
                     return
                 content = await self._content(reader)
                 mail.content = content
-                if await self._say(writer, "dot") is None:
-                    self.mails.append(mail)
-                    return
+                answer = await self._say(writer, "dot")
+                mail.is_kept = answer is None or answer.startswith("2")
                 self.mails.append(mail)
+                if answer is None:
+                    return
 
     async def _content(self, reader: asyncio.StreamReader) -> bytes:
         self.contents.append(b"")

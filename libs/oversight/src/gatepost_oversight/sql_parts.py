@@ -25,7 +25,7 @@ ARGUMENTS: tuple[tuple[str, str], ...] = (
     ("decision_id", "text"), ("action", "text"), ("decided_revision", "integer"), ("decided_hash", "text"),
     ("note", "text"), ("reason_code", "text"), ("seen_given", "boolean"),
     ("mode", "text"), ("ceiling", "text"), ("on", "boolean"), ("pause_id", "text"), ("scope", "text"),
-    ("target", "text"), ("address", "text"), ("endpoint_id", "text"),
+    ("target", "text"), ("address", "text"), ("category", "text"), ("endpoint_id", "text"),
     ("fine", "boolean"), ("kind", "text"), ("n", "integer"), ("m", "jsonb"), ("thread", "jsonb"), ("rev", "jsonb"),
     ("files", "jsonb"), ("idem", "jsonb"), ("base", "integer"),
     ("template", "text"), ("name", "text"), ("covers_ask", "boolean"), ("conditions", "jsonb"), ("priority", "integer"),

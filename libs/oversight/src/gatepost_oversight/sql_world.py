@@ -62,9 +62,9 @@ def world_statement(move: Move, service: str) -> list[str]:
     before = []
     if move.id.startswith("W6"):
         before.append(f"""{cmd(move.id)}
-  INSERT INTO suppression (id, tenant_id, mailbox_id, address, reason, message_id)
+  INSERT INTO suppression (id, tenant_id, mailbox_id, address, reason, message_id, category)
     SELECT c.suppression_id, c.tenant_id, CASE WHEN c.scope = 'mailbox' THEN c.mailbox_id END, c.address, c.reason,
-      c.message_id FROM cmd c ON CONFLICT DO NOTHING""")
+      c.message_id, c.category FROM cmd c ON CONFLICT DO NOTHING""")
     head = record_head(move, source="b.mode", mailbox="b.id", subject="b.id", mode="NULL::text")
     to = "c.mode" if any(name == "mode" for name, _ in move.set) else "b.mode"
     main = f"""{cmd(move.id)},

@@ -3,7 +3,7 @@ REVOKE ALL ON ALL TABLES IN SCHEMA public FROM gp_ingest, gp_drafter, gp_gatekee
 GRANT USAGE ON SCHEMA public TO gp_ingest, gp_drafter, gp_gatekeeper, gp_sender, gp_notifier, gp_api;
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO gp_ingest, gp_drafter, gp_gatekeeper, gp_sender, gp_notifier, gp_api;
 REVOKE SELECT ON api_key FROM gp_ingest, gp_drafter, gp_sender, gp_notifier;
-GRANT SELECT (id, principal_id, revoked_at) ON api_key TO gp_sender; -- is the approver still active?
+GRANT SELECT (id, principal_id, revoked_at, test) ON api_key TO gp_sender; -- is the approver still active? a test key?
 REVOKE SELECT ON dkim_key FROM gp_ingest, gp_drafter, gp_gatekeeper, gp_notifier, gp_api;
 REVOKE SELECT ON endpoint FROM gp_ingest, gp_drafter, gp_gatekeeper, gp_sender;
 
@@ -72,7 +72,7 @@ GRANT UPDATE (state, version, last_row, rfc_message_id, delivered_at) ON message
 GRANT UPDATE (state, last_row, used, sent_hash, phase, owner, lease_until, attempts, due_at, via, stage, code, enhanced, reply, remote_id,
     ended_at) ON delivery TO gp_sender;
 GRANT INSERT ON attempt TO gp_sender;
-GRANT INSERT, UPDATE ON dkim_key TO gp_sender;
+GRANT INSERT, UPDATE ON dkim_key, sts_policy, tls_session TO gp_sender;
 
 -- notifier: its own queue
 GRANT INSERT, UPDATE ON webhook_delivery TO gp_notifier;

@@ -204,5 +204,6 @@ class Suppression(TypedDict, total=False):
     address: str
     reason: Literal["unsubscribed", "bounced", "complained", "manual"]
     scope: Literal["mailbox", "tenant"]
+    category: str | None
     message_id: str | None
     emits: Sequence[str]

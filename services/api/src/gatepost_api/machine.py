@@ -58,7 +58,7 @@ async def show_unsubscribe(office: Office, call: Call) -> Reply:
 async def unsubscribe(office: Office, call: Call) -> Reply:
     """One click (RFC 8058): no session, no cookie, no redirect; twice is the same as once."""
     tenant, mailbox_id, recipient = await _meant(office, call)
-    known = await office.store.fetch("suppressed", tenant, mailbox_id, [recipient.lower()])
+    known = await office.store.fetch("suppressed", tenant, mailbox_id, [recipient.lower()], None)
     if not known:
         await suppress(office, call, mailbox_id, recipient.lower(), "unsubscribed", ("email.unsubscribed",))
     return page("Unsubscribed", f"<p><b>{html.escape(recipient)}</b> gets no more mail from this sender.</p>")

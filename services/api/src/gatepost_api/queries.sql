@@ -223,9 +223,10 @@ SELECT max(n) FROM revision WHERE tenant_id = $1 AND message_id = $2;
 SELECT m.state, m.version, m.rfc_message_id FROM message m WHERE m.tenant_id = $1 AND m.id = $2;
 
 -- suppressed --
--- Which of these addresses may not be written to by this mailbox.
-SELECT DISTINCT address FROM suppression
- WHERE tenant_id = $1 AND address = ANY($3::text[]) AND (mailbox_id IS NULL OR mailbox_id = $2);
+-- Which of these addresses may not be written to by this mailbox, in mail of this category.
+SELECT DISTINCT address FROM suppression s
+ WHERE tenant_id = $1 AND address = ANY($3::text[]) AND (category IS NULL OR category = $4)
+   AND (mailbox_id IS NULL OR mailbox_id = $2 OR EXISTS (SELECT 1 FROM mailbox g WHERE g.id = s.mailbox_id AND g.deleted_at IS NOT NULL));
 
 -- suppressions --
 SELECT * FROM suppression WHERE tenant_id = $1 AND ($2::text IS NULL OR id < $2::text COLLATE "C")

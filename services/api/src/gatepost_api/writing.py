@@ -135,7 +135,8 @@ async def _read(
     bcc += tuple(a for a in (box["auto_bcc"],) if a and a not in (*to, *cc, *bcc))
     if len({*to, *cc, *bcc}) > RECIPIENTS_MOST:
         raise invalid("to", f"more than {RECIPIENTS_MOST} recipients")
-    await _refuse_suppressed(office, call, box, (*to, *cc, *bcc))
+    category = fields.text("category", most=100)
+    await _refuse_suppressed(office, call, box, (*to, *cc, *bcc), category)
     subject = fields.text("subject", most=SUBJECT_MOST) or ""
     if any(c in subject for c in "\r\n"):
         raise invalid("subject", "must be one line")
@@ -154,7 +155,7 @@ async def _read(
         box=box, to=to, cc=cc, bcc=bcc, reply_to=reply_to[0] if reply_to else None, subject=subject, markdown=markdown,
         files=drafts.attachments_of(fields.raw("attachments"), office.settings.max_attachments_bytes),
         requested=mode_of(fields.text("oversight_mode")), metadata=fields.mapping("metadata"), tags=fields.tags(),
-        category=fields.text("category", most=100), send_at=send_at, gate_timing=timing, thread=thread,
+        category=category, send_at=send_at, gate_timing=timing, thread=thread,
         thread_name=fields.text("thread_id", most=200), external_id=external_id, original=original,
     )  # fmt: skip
 
@@ -171,9 +172,11 @@ def _answer_to(box: Row, original: Row | None, revised: Row | None) -> tuple[str
     return (address,) if address and address.lower() != box["address"] else ()
 
 
-async def _refuse_suppressed(office: Office, call: Call, box: Row, recipients: tuple[str, ...]) -> None:
+async def _refuse_suppressed(
+    office: Office, call: Call, box: Row, recipients: tuple[str, ...], category: str | None
+) -> None:
     lower = [address.lower() for address in recipients]
-    rows = await office.store.fetch("suppressed", call.caller.tenant_id, box["id"], lower)
+    rows = await office.store.fetch("suppressed", call.caller.tenant_id, box["id"], lower, category)
     if rows:
         raise Refusal("suppressed", recipients=[row["address"] for row in rows])
 

@@ -51,7 +51,9 @@ SELECT heading || E'\n' || text AS text FROM chunk
 -- The live facts around a draft in one look: who is suppressed, what is paused, which looser modes were granted,
 -- how much left lately.
 SELECT ARRAY(SELECT address FROM suppression
-              WHERE tenant_id = $1 AND address = ANY($3::text[]) AND (mailbox_id IS NULL OR mailbox_id = $2)) AS suppressed,
+              WHERE tenant_id = $1 AND address = ANY($3::text[]) AND (suppression.category IS NULL OR suppression.category = $5)
+                AND (mailbox_id IS NULL OR mailbox_id = $2
+                     OR EXISTS (SELECT 1 FROM mailbox g WHERE g.id = suppression.mailbox_id AND g.deleted_at IS NOT NULL))) AS suppressed,
        ARRAY(SELECT scope FROM pause
               WHERE tenant_id = $1 AND lifted_at IS NULL
                 AND ((scope = 'tenant' AND target = $1) OR (scope = 'mailbox' AND target = $2)
@@ -105,7 +107,9 @@ SELECT id FROM message
 -- What waits or may still leave to an address that has just opted out.
 SELECT m.id FROM suppression s JOIN message m ON m.tenant_id = s.tenant_id AND s.address = ANY(m.recipients)
  WHERE s.id = $1 AND m.direction = 'outbound' AND m.state IN ('drafted', 'held', 'released', 'deferred')
-   AND (s.mailbox_id IS NULL OR s.mailbox_id = m.mailbox_id) ORDER BY m.id LIMIT 500;
+   AND (s.category IS NULL OR s.category = m.category)
+   AND (s.mailbox_id IS NULL OR s.mailbox_id = m.mailbox_id OR EXISTS (SELECT 1 FROM mailbox g WHERE g.id = s.mailbox_id AND g.deleted_at IS NOT NULL))
+ ORDER BY m.id LIMIT 500;
 
 -- tightened --
 -- What is let go, has not left, and may not be allowed any more; the steps decide.
@@ -117,7 +121,9 @@ SELECT m.id FROM message m JOIN mailbox b ON b.id = m.mailbox_id
         OR EXISTS (SELECT 1 FROM api_key k WHERE k.id IN (m.ok1_key, m.ok2_key) AND k.revoked_at IS NOT NULL)
         OR EXISTS (SELECT 1 FROM suppression s
                     WHERE s.tenant_id = m.tenant_id AND s.address = ANY(m.recipients)
-                      AND (s.mailbox_id IS NULL OR s.mailbox_id = m.mailbox_id)))
+                      AND (s.category IS NULL OR s.category = m.category)
+                      AND (s.mailbox_id IS NULL OR s.mailbox_id = m.mailbox_id
+                           OR EXISTS (SELECT 1 FROM mailbox g WHERE g.id = s.mailbox_id AND g.deleted_at IS NOT NULL))))
  ORDER BY m.id LIMIT 500;
 
 -- suppressed_deliveries --
@@ -126,7 +132,9 @@ SELECT d.id FROM delivery d JOIN message m ON m.id = d.message_id AND m.release 
  WHERE d.message_id = $1 AND d.state IN ('released', 'deferred')
    AND EXISTS (SELECT 1 FROM suppression s
                 WHERE s.tenant_id = d.tenant_id AND s.address = d.recipient
-                  AND (s.mailbox_id IS NULL OR s.mailbox_id = d.mailbox_id));
+                  AND (s.category IS NULL OR s.category = m.category)
+                  AND (s.mailbox_id IS NULL OR s.mailbox_id = d.mailbox_id
+                       OR EXISTS (SELECT 1 FROM mailbox g WHERE g.id = s.mailbox_id AND g.deleted_at IS NOT NULL)));
 
 -- threads_to_supersede --
 -- Threads on which an open draft answers an older mail than a later draft does.
