@@ -22,5 +22,6 @@ class Inbound(BaseHTTPRequestHandler):
         self.end_headers()
 
 
-hook = operator.create_webhook("http://127.0.0.1:8765/", ["email.received"])
-HTTPServer(("127.0.0.1", 8765), Inbound).serve_forever()
+server = HTTPServer(("127.0.0.1", 0), Inbound)
+hook = operator.create_webhook(f"http://127.0.0.1:{server.server_port}/", ["email.received"])
+server.serve_forever()

@@ -13,6 +13,7 @@ from importlib import resources
 from gatepost_cli.knowledge import chunks_of, title_of
 from gatepost_contracts.ids import new_id
 from gatepost_store import Store
+from gatepost_store.pool import Connection
 
 KEYS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     # name        principal kind  principal id     scopes
@@ -62,12 +63,18 @@ async def add_mailbox(store: Store, tenant: str, address: str, mode: str, *, dra
     """Make one mailbox with the sample knowledge, or find it as it is."""
     found = await store.fetchrow("mailbox", address)
     if found is None:
-        await store.execute("add_mailbox", new_id("mbx"), tenant, address, "Support", mode, drafting, "")
+        async with (
+            store.transaction() as connection
+        ):  # all of it or nothing: a later start would not add what is missing
+            mailbox = new_id("mbx")
+            made = await connection.execute(
+                store.queries["add_mailbox"], mailbox, tenant, address, "Support", mode, drafting, ""
+            )
+            for name, markdown in sample_articles() if made == "INSERT 0 1" else ():
+                await _write_article(store, connection, tenant, mailbox, name, markdown)
         found = await store.fetchrow("mailbox", address)
         if found is None:
             raise RuntimeError(f"the mailbox {address} could not be made")
-        for name, markdown in sample_articles():
-            await add_article(store, tenant, found["id"], name, markdown)
     return Mailbox(found["id"], found["address"], found["mode"])
 
 
@@ -78,14 +85,25 @@ def sample_articles() -> list[tuple[str, str]]:
 
 
 async def add_article(store: Store, tenant: str, mailbox: str, name: str, markdown: str) -> int:
-    """Store an article and its chunks; returns how many chunks, 0 when nothing changed."""
+    """Store an article and its chunks together; returns how many chunks, 0 when nothing changed."""
+    async with store.transaction() as connection:
+        return await _write_article(store, connection, tenant, mailbox, name, markdown)
+
+
+async def _write_article(
+    store: Store, connection: Connection, tenant: str, mailbox: str, name: str, markdown: str
+) -> int:
     title = title_of(markdown, name)
     digest = hashlib.sha256(markdown.encode()).hexdigest()
-    article = await store.fetchval("add_article", new_id("kno"), tenant, mailbox, name, title, markdown, digest)
+    article = await connection.fetchval(
+        store.queries["add_article"], new_id("kno"), tenant, mailbox, name, title, markdown, digest
+    )
     if article is None:
         return 0
-    await store.execute("drop_chunks", article)
+    await connection.execute(store.queries["drop_chunks"], article)
     chunks = chunks_of(markdown, title)
-    for n, chunk in enumerate(chunks):
-        await store.execute("add_chunk", new_id("chk"), tenant, mailbox, article, n, chunk.heading, chunk.text)
+    await connection.executemany(
+        store.queries["add_chunk"],
+        [(new_id("chk"), tenant, mailbox, article, n, chunk.heading, chunk.text) for n, chunk in enumerate(chunks)],
+    )
     return len(chunks)

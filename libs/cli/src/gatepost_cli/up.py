@@ -70,6 +70,8 @@ class _Run:
         mailboxes: list[tuple[str, str]], ready_file: Path | None,
     ) -> None:  # fmt: skip
         self.data, self.asked, self.made = data, mailboxes, list[Mailbox]()
+        self.supervisor = Supervisor(data, on_change=self._write_ready)
+        self.supervisor.take_folder()  # before a port is asked for: who holds them is then the other one on this folder
         self.ready_files = [data / NAME, *([ready_file.absolute()] if ready_file else [])]
         self.secrets = local_secrets(data)
         make_keys(data / "keys")
@@ -91,10 +93,8 @@ class _Run:
 
     async def supervise(self) -> int:
         """Until Ctrl-C or SIGTERM; the exit code."""
-        supervisor = Supervisor(self.data, on_change=self._write_ready)
-        self.supervisor = supervisor
         steps = [Step("schema", self._migrate), Step("streams", self._streams), Step("demo", self._bootstrap)]
-        return await supervisor.run([*self._children(), *steps], ready=self._say)
+        return await self.supervisor.run([*self._children(), *steps], ready=self._say)
 
     def _children(self) -> list[Child]:
         plan = self.plan

@@ -64,6 +64,12 @@ class Supervisor:
             self._hurry.set()
         self._stop.set()
 
+    def take_folder(self) -> None:
+        """Make the data folder ours, or raise FolderInUseError that names who runs on it; `run` does it otherwise."""
+        private_folder(self.data)
+        private_folder(self.logs)
+        self._lock.take("Gatepost", wait_s=PREDECESSOR_S)
+
     async def run(
         self, items: Sequence[Child | Step], *, ready: Callable[[], Awaitable[None] | None] | None = None
     ) -> int:
@@ -72,9 +78,7 @@ class Supervisor:
         Of one rank the steps come first, in the given order, then the children side by side. A start that fails stops what
         was started and raises an EmbeddedError that says why.
         """
-        private_folder(self.data)
-        private_folder(self.logs)
-        self._lock.take("Gatepost", wait_s=PREDECESSOR_S)
+        self.take_folder()
         keeper = Keeper(self._lock.handle)
         loop = asyncio.get_running_loop()
         for number in SIGNALS:

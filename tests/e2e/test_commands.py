@@ -1,0 +1,181 @@
+"""What a new user types, typed: the README's commands, its agent, and the daily ones of the CLI."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.installation import GATEPOST, Installation, eventually
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text()
+RUN_BY = {
+    "make up": "test_make_up_and_make_demo_tell_the_readmes_story",
+    "make demo": "test_make_up_and_make_demo_tell_the_readmes_story",
+    ".venv/bin/gatepost --help": "test_every_command_explains_itself",
+    "make test": "this very run",
+}
+
+
+def run(*words: str, code: int = 0, **variables: str) -> str:
+    """Run a program to its end; what it printed, both streams."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("GATEPOST_", "MULTIMAIL_"))}
+    done = subprocess.run(
+        words, cwd=ROOT, env=kept | variables, capture_output=True, text=True, timeout=240, stdin=subprocess.DEVNULL
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def in_installation(gatepost: Installation, *words: str, code: int = 0) -> str:
+    return run(str(GATEPOST), *words, "--data", str(gatepost.data), code=code)
+
+
+def test_every_command_of_the_readme_is_run_by_a_test() -> None:
+    """A command that nobody runs is a command that stops working."""
+    shown = {
+        line.split("#")[0].strip()
+        for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+        for line in block.splitlines()
+    }
+    shown |= {code for code in re.findall(r"`([^`\n]+)`", README) if code.startswith(".venv/bin/")}
+    here = Path(__file__).read_text()
+
+    assert shown - {""} == set(RUN_BY)
+    assert [test for test in RUN_BY.values() if test.startswith("test_") and f"def {test}" not in here] == []
+
+
+def test_make_up_and_make_demo_tell_the_readmes_story(tmp_path: Path) -> None:
+    """`make up`, then `make demo` in a second terminal, then Ctrl-C; the transcript in the README is what demo prints."""
+    ready = tmp_path / "ready.json"
+    log = (tmp_path / "up.out").open("wb")
+    up = subprocess.Popen(
+        ["make", "up", f"ARGS=--data {tmp_path / 'data'} --http-port 0 --smtp-port 0 --ready-file {ready}"],
+        cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    try:
+        eventually(ready.exists, "the ready file", 180)
+        pids = json.loads(ready.read_text())["pids"]
+        story = run("make", "demo", f"ARGS=--data {tmp_path / 'data'}")
+    finally:
+        os.killpg(up.pid, signal.SIGINT)
+        code = up.wait(60)
+        log.close()
+    said = (tmp_path / "up.out").read_text()
+
+    assert code in {0, -signal.SIGINT}  # make passes on the signal that it was given
+    assert "Gatepost is up." in said
+    assert [pid for pid in pids.values() if Path(f"/proc/{pid}").exists()] == []
+    assert [line for line in _transcript() if line not in _without_ids(story)] == []
+
+
+def _transcript() -> list[str]:
+    """The lines of the README's transcript that say something, without what differs from run to run."""
+    (block,) = re.findall(r"```text\n(.*?)```", README, re.DOTALL)
+    lines = [line.strip("│╭╮╰╯─ ") for line in _without_ids(block).splitlines()]
+    return [line for line in lines if line and line != "[...]"]
+
+
+def _without_ids(text: str) -> str:
+    return re.sub(r"<[\d.]+@customer.example>", "<id>", text)
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    """A port that somebody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield int(listener.getsockname()[1])
+
+
+def test_a_taken_port_is_named(tmp_path: Path, taken: int) -> None:
+    said = run(
+        str(GATEPOST), "up", "--data", str(tmp_path / "data"), "--smtp-port", "0", "--http-port", str(taken), code=1
+    )
+
+    assert f"{taken}" in said
+    assert "Traceback" not in said
+
+
+def test_a_second_start_on_the_same_folder_says_that_it_runs(gatepost: Installation) -> None:
+    """Also with the ports that the first one holds: the folder is the news, not the port."""
+    ports = ("--http-port", gatepost.http_url.rsplit(":", 1)[1], "--smtp-port", str(gatepost.smtp[1]))
+    secrets = (gatepost.data / "secrets.json").stat().st_mtime_ns
+
+    said = in_installation(gatepost, "up", *ports, code=1)
+
+    assert "already runs" in said
+    assert str(gatepost.pids["supervisor"]) in said
+    assert secrets == (gatepost.data / "secrets.json").stat().st_mtime_ns
+
+
+def test_the_agent_of_the_readme_answers(gatepost: Installation) -> None:
+    """Twenty lines of one's own: the webhook comes, the thread is read, the reply waits at the gate."""
+    address = f"own-agent-{os.getpid()}@demo.test"
+    in_installation(gatepost, "mailbox", "create", address, "--no-drafting")
+    agent = subprocess.Popen(
+        [sys.executable, str(ROOT / "examples/agent.py"), gatepost.keys["agent"], gatepost.keys["operator"]],
+        env={**os.environ, "GATEPOST_URL": gatepost.http_url}, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        eventually(lambda: gatepost.call("GET", "/webhooks", key="operator")["webhooks"], "the agent's subscription")
+        asked = gatepost.write(to=address)
+        held = gatepost.held_for(asked)
+    finally:
+        agent.terminate()
+        agent.wait(20)
+
+    assert "I have read all 1 mails" in json.dumps(held)
+
+
+def _commands() -> list[tuple[str, ...]]:
+    from typer.main import get_command
+
+    from gatepost_cli.app import app
+
+    found: list[tuple[str, ...]] = [()]
+    for name, command in get_command(app).commands.items():  # type: ignore[attr-defined]
+        found.append((name,))
+        found += [(name, inner) for inner in getattr(command, "commands", {})]
+    return found
+
+
+@pytest.mark.parametrize("command", _commands(), ids=" ".join)
+def test_every_command_explains_itself(command: tuple[str, ...]) -> None:
+    said = run(str(GATEPOST), *command, "--help", COLUMNS="160")
+
+    assert "Usage:" in said
+    assert len(said.splitlines()) > 5
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("status",), "quiet"),
+        (("status", "--json"), '"quiet"'),
+        (("keys", "list"), "reviewer"),
+        (("mailbox", "list"), "support@demo.test"),
+        (("streams", "apply"), "EVENTS"),
+        (("migrate",), ""),
+        (("review", "--list"), ""),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)  # fmt: skip
+def test_the_daily_commands_answer(gatepost: Installation, words: tuple[str, ...], expected: str) -> None:
+    assert expected in in_installation(gatepost, *words)
+
+
+def test_without_an_installation_a_command_says_how_to_get_one(tmp_path: Path) -> None:
+    said = run(str(GATEPOST), "status", "--data", str(tmp_path), code=2)
+
+    assert "make up" in said
