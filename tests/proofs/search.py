@@ -48,8 +48,10 @@ class Mail(NamedTuple):
     content: str | None = None
     ok1: str | None = None
     ok1_hash: str | None = None
+    ok1_for: int | None = None  # counted from the present release, which is always written as 1
     ok2: str | None = None
     ok2_hash: str | None = None
+    ok2_for: int | None = None
     rounds: int = 0
     st_delivery: str | None = None
     phase: str = "none"
@@ -62,7 +64,7 @@ FIXED: dict[str, Any] = {
     "due": True, "turn": True, "overdue": True, "newer": True, "lease_over": True, "drafter": "a", "system_template": False,
     "mode_grant_id": None, "placeholder": False, "ok1_active": True, "ok2_active": True, "rounds_max": 1, "revision": 1, "rev_n": 2,
     "rev_ask": None, "rev_placeholder": False, "rev_recipients": (), "rev_subject": "", "rev_category": None, "rev_evidence": None,
-    "release": 1, "of_release": 1, "owner": "s", "attempts": 0, "version": 1, "mailbox": "mbx", "direction": "outbound",
+    "release": 1, "of_release": 1, "owner": "s", "attempts": 0, "version": 1, "mailbox": "mbx", "direction": "outbound", "ends": "later",
 }  # fmt: skip
 
 
@@ -87,6 +89,8 @@ def arguments(row: Move, mail: Mail) -> Iterator[tuple[dict[str, Any], tuple[str
         yield told | {"seen_hash": "stale"}, ("edit", "ann", "h2")
     elif row.id in {"T11", "T12", "T13"}:
         yield from ((told | {"seen_hash": seen}, None) for seen in HASHES)
+    elif row.id in {"T08", "T09", "T10"}:
+        yield from ((told | {"verdict": verdict}, None) for verdict in ("release", "hold", "refuse"))
     elif row.id in {"T17", "T18"}:
         yield from (
             (told | {"has_note": note, "final": final}, None) for note in (True, False) for final in (True, False)
@@ -112,16 +116,27 @@ def moved(row: Move, mail: Mail, who: Who, known: dict[str, Any]) -> Iterator[Ma
 def _settled(row: Move, before: Mail, after: Mail) -> Mail:
     """What the statements do beside the row's own settings: deliveries, and the mail's state that follows them."""
     if row.releases:
-        return after._replace(st_delivery="released", phase="none", used=False)
+        return after._replace(
+            st_delivery="released",
+            phase="none",
+            used=False,
+            ok1_for=_older(after.ok1_for),
+            ok2_for=_older(after.ok2_for),
+        )
     if row.takes_back is not None and before.st_delivery in {"released", "deferred"}:
         return after._replace(st_delivery=str(row.takes_back.value))
     if row.on is On.DELIVERY:
         after = after._replace(attempted=before.attempted or after.used)
         if before.st in {s.value for s in DERIVABLE}:
             after = after._replace(st=after.st_delivery or before.st)
-        if row.id == "T32" and after.st == "held":
-            after = after._replace(ok1=None, ok1_hash=None, ok2=None, ok2_hash=None)
+        then = next((dict(values) for state, values in row.then if state == after.st), {})
+        cleared = {name: None for name, value in then.items() if name in Mail._fields and value == ("const", None)}
+        after = after._replace(**cleared)
     return after
+
+
+def _older(release: int | None) -> int | None:
+    return None if release is None else max(release - 1, 0)
 
 
 def world(mail: Mail) -> Iterator[Mail]:

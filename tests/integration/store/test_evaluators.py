@@ -11,15 +11,12 @@ from gatepost_oversight.lifecycle import MOVES
 from gatepost_oversight.mode import LEVELS
 from gatepost_oversight.move import On
 from gatepost_oversight.sql_parts import SqlText
+from gatepost_oversight.vocabulary import ARGUMENTS, VARIABLES, Kind
 
-MODE_NAMES = frozenset(("mode", "ceiling", "granted_mode", "ask", "rev_ask", "grant_now"))
-NUMBERS = frozenset(("rounds", "rounds_max", "release", "of_release", "revision", "rev_n", "attempts", "n", "next_n"))
-FLAGS = frozenset((
-    "covers_ask", "two_person", "paused", "suppressed", "policy_block", "due", "turn", "used", "attempted", "claimed", "unfinished",
-    "overdue", "newer", "lease_over", "placeholder", "rev_placeholder", "system_template", "ok1_active", "ok2_active", "exists",
-    "has_note", "final", "grant_ok", "proven", "fine", "on", "grant_live", "asked_enough", "request_open", "code_ok",
-    "to_oversight",
-))  # fmt: skip
+KINDS = {word.name: word.kind for word in (*VARIABLES, *ARGUMENTS)}
+MODE_NAMES, NUMBERS, FLAGS = (
+    frozenset(name for name, kind in KINDS.items() if kind is wanted) for wanted in (Kind.MODE, Kind.NUMBER, Kind.FLAG)
+)
 
 
 def _value(generator: random.Random, name: str) -> Any:

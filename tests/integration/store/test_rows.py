@@ -142,10 +142,13 @@ async def test_send_back_revise_reject(world, fired) -> None:
 
 async def test_policy_lets_go_only_in_a_loose_mode(world, fired) -> None:
     mail = await (await _mail(world)).submit()
-    assert stayed(await mail.step("T08", **mail.letting_go())) == ("RELEASABLE",)
+    assert stayed(await mail.step("T08", verdict="release", **mail.letting_go())) == ("RELEASABLE",)
     await world.owner.execute("UPDATE mailbox SET mode = 'autonomous' WHERE id = $1", MAILBOX)
     mail.release = 0
-    moved(await mail.step("T08", **mail.letting_go()))
+    assert stayed(await mail.step("T08", verdict="hold", **mail.letting_go())) == ("VERDICT",)
+    assert stayed(await mail.step("T09", verdict="release")) == ("VERDICT",)
+    mail.release = 0
+    moved(await mail.step("T08", verdict="release", **mail.letting_go()))
     await world.owner.execute("UPDATE mailbox SET mode = 'gated_send' WHERE id = $1", MAILBOX)
 
     assert stayed(await mail.claim()) == ("RELEASABLE",)
@@ -164,7 +167,7 @@ async def test_a_grant_that_covers_the_ask(world, fired) -> None:
     )  # fmt: skip
     mail = await _mail(world, ask="gated_send")
     moved(await mail.step("T06", revision=1, mode_grant_id="g1"))
-    moved(await mail.step("T08", **mail.letting_go()))
+    moved(await mail.step("T08", verdict="release", **mail.letting_go()))
     record = json.loads(await world.owner.fetchval("SELECT record FROM audit_record WHERE row_id = 'T08'"))
     assert record["mode"] == "monitored"
 

@@ -15,7 +15,7 @@ MESSAGE: dict[str, Any] = {
     "id": "msg_" + "1" * 26, "tenant_id": "ten_" + "1" * 26, "mailbox_id": "mbx_" + "1" * 26,
     "thread_id": "thr_" + "1" * 26, "direction": "outbound", "state": "drafted", "version": 3,
     "answers": "msg_" + "0" * 26, "author": "prn_agent", "revision": 1, "content": None, "recipients": [ADA],
-    "ask": None, "send_at": None, "gate_timing": "gate_first", "ok1": None, "ok1_hash": None, "rounds": 0,
+    "ask": None, "send_at": None, "gate_timing": "gate_first", "ok1": None, "ok1_hash": None, "ok1_for": None, "rounds": 0,
     "rounds_max": 3, "release": 0, "category": None, "system_template": False, "policy_block": False,
     "mailbox_block": False, "address": ME, "display_name": "Shop", "mode": "autonomous", "ceiling": "autonomous",
     "undo_window_s": 0, "expires_after_s": 600, "signature_block": "", "ai_disclosure": True, "two_person": False,

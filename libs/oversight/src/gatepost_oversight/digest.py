@@ -23,7 +23,8 @@ def policy_document() -> dict[str, Any]:
             {
                 "id": m.id, "event": m.event, "on": m.on.value, "src": sorted(m.src), "roles": sorted(m.roles),
                 "guard": _plain(m.guard), "dst": m.dst, "set": _plain(m.set), "emits": list(m.emits),
-                "releases": m.releases, "takes_back": m.takes_back, "services": list(m.services), "doc": m.doc,
+                "releases": m.releases, "takes_back": m.takes_back, "then": _plain(m.then), "does": m.does,
+                "services": list(m.services), "doc": m.doc,
             }
             for m in MOVES
         ],

@@ -12,7 +12,6 @@ from gatepost_oversight.expr import (
     FALSE,
     NOTHING,
     PRINCIPAL,
-    ROLE,
     TRUE,
     Expr,
     add,
@@ -38,7 +37,10 @@ from gatepost_oversight.terms import (
     IS_ANNOUNCED,
     IS_CLAIMED,
     LEASE_OVER,
+    LETS_GO,
+    MUST_HOLD,
     NEWER,
+    NEXT,
     NO_FIRST,
     NO_PLACEHOLDER,
     NOT_AUTHOR,
@@ -68,7 +70,6 @@ from gatepost_oversight.terms import (
     TIGHTENED,
     TWO_PERSON,
     UNFINISHED,
-    Conjunct,
     is_true,
     one_of,
 )  # fmt: skip
@@ -78,24 +79,29 @@ AGENT, REVIEWER, OPERATOR, SYSTEM = Role.AGENT, Role.REVIEWER, Role.OPERATOR, Ro
 ONE = const(1)
 
 # What rows set, by theme.
-NO_APPROVALS: dict[str, Expr] = dict.fromkeys(("ok1", "ok1_hash", "ok1_key", "ok2", "ok2_hash", "ok2_key"), NOTHING)
+NO_APPROVALS: dict[str, Expr] = dict.fromkeys(
+    ("ok1", "ok1_hash", "ok1_key", "ok1_for", "ok2", "ok2_hash", "ok2_key", "ok2_for"), NOTHING
+)
 ADOPT: dict[str, Expr] = {
     n: var(f"rev_{n}") for n in ("content", "placeholder", "recipients", "subject", "category", "evidence")
 } | {"revision": var("rev_n")}
-HOLD: dict[str, Expr] = {
-    "reasons": arg("reasons"), "held_at": arg("now"), "expires_at": arg("expires_at"),
+ENDS: dict[str, Expr] = {"expires_at": ite(ne(arg("expires_at"), NOTHING), arg("expires_at"), var("ends"))}
+HOLD: dict[str, Expr] = ENDS | {
+    "reasons": arg("reasons"), "held_at": arg("now"),
     "mode_grant_id": ite(ne(arg("mode_grant_id"), NOTHING), arg("mode_grant_id"), var("mode_grant_id")),
 }  # fmt: skip
 DECIDED: dict[str, Expr] = {"decided_by": PRINCIPAL, "decided_at": arg("now")}
 RELEASE: dict[str, Expr] = {
-    "release": add(var("release"), ONE), "grant_token": arg("grant_token"), "released_at": arg("now"),
-    "expires_at": arg("expires_at"),
+    "release": NEXT, "grant_token": arg("grant_token"), "released_at": arg("now"), **ENDS,
 }  # fmt: skip
 OK1: dict[str, Expr] = {
-    "ok1": PRINCIPAL, "ok1_hash": var("content"), "ok1_key": arg("actor_key"),
-    "ok2": NOTHING, "ok2_hash": NOTHING, "ok2_key": NOTHING,
-}  # fmt: skip
-OK2: dict[str, Expr] = {"ok2": PRINCIPAL, "ok2_hash": var("content"), "ok2_key": arg("actor_key")}
+    **NO_APPROVALS,
+    "ok1": PRINCIPAL,
+    "ok1_hash": var("content"),
+    "ok1_key": arg("actor_key"),
+    "ok1_for": NEXT,
+}
+OK2: dict[str, Expr] = {"ok2": PRINCIPAL, "ok2_hash": var("content"), "ok2_key": arg("actor_key"), "ok2_for": NEXT}
 OK1_EDIT: dict[str, Expr] = OK1 | {"ok1_hash": var("rev_content")}
 CLAIMED: dict[str, Expr] = {
     "used": TRUE, "phase": const("claimed"), "owner": arg("owner"), "lease_until": arg("lease_until"),
@@ -107,7 +113,7 @@ OUTCOME: dict[str, Expr] = {
 }  # fmt: skip
 END: dict[str, Expr] = OUTCOME | {"ended_at": arg("now")}
 
-OWN_IF_AGENT: Conjunct = ("OWN", any_of(ne(ROLE, const("agent")), OWN[1]))
+BORN: dict[str, Expr] = {"expires_at": var("ends")}  # what waits has an end, whoever made it
 _UNSENT = (S.DRAFTING, S.DRAFTED, S.HELD, S.REVISING, S.RELEASED)
 
 INBOUND: tuple[Move, ...] = (
@@ -116,7 +122,7 @@ INBOUND: tuple[Move, ...] = (
          "Mail came in and agents may see it.", emits="email.received", on=On.NEW, by="ingest"),
     move("T02", "quarantine", (), (SYSTEM,),
          (("NOT_FINE", any_of(negate(arg("fine")), eq(var("mode"), const(Mode.GATED_ALL)))),), S.QUARANTINED,
-         "Mail came in and is kept aside.", emits="email.quarantined", on=On.NEW, by="ingest"),
+         "Mail came in and is kept aside.", emits="email.quarantined", sets=BORN, on=On.NEW, by="ingest"),
     move("T01r", "receive_report", (), (SYSTEM,),
          (("FINE", all_of(is_true(arg("fine")), ne(var("mode"), const(Mode.GATED_ALL)))),), S.RECEIVED,
          "As T01, for a mail that reports on one of ours.", emits=("email.received", "email.reported"), on=On.NEW,
@@ -124,7 +130,7 @@ INBOUND: tuple[Move, ...] = (
     move("T02r", "quarantine_report", (), (SYSTEM,),
          (("NOT_FINE", any_of(negate(arg("fine")), eq(var("mode"), const(Mode.GATED_ALL)))),), S.QUARANTINED,
          "As T02, for a mail that reports on one of ours: it counts although agents do not see the mail.",
-         emits=("email.quarantined", "email.reported"), on=On.NEW, by="ingest"),
+         emits=("email.quarantined", "email.reported"), sets=BORN, on=On.NEW, by="ingest"),
     move("T03", "admit", (S.QUARANTINED,), (REVIEWER,), (), S.RECEIVED,
          "A reviewer lets agents see it.", emits="email.received", sets=DECIDED | {"expires_at": NOTHING}),
     move("T04", "discard", (S.QUARANTINED,), (REVIEWER, OPERATOR), (), S.DISCARDED,
@@ -133,7 +139,7 @@ INBOUND: tuple[Move, ...] = (
 
 DRAFT: tuple[Move, ...] = (
     move("T05", "ask_draft", (), (AGENT,), (), S.DRAFTING,
-         "An author asks for a mail to go out; nothing is decided.", emits="email.drafted", on=On.NEW,
+         "An author asks for a mail to go out; nothing is decided.", emits="email.drafted", sets=BORN, on=On.NEW,
          by=("drafter", "api")),
     move("R1", "write_revision", (S.DRAFTING, S.REVISING, S.HELD), (AGENT,),
          (("OUTBOUND", eq(var("direction"), const("outbound"))), OWN, NOT_FROZEN,
@@ -144,8 +150,8 @@ DRAFT: tuple[Move, ...] = (
          (("OUTBOUND", eq(var("direction"), const("outbound"))), NOT_FROZEN,
           ("KIND", eq(arg("kind"), const("edit"))), ("EXPECTED", eq(arg("n"), var("next_n")))), None,
          "A reviewer writes an edit; it changes nothing until a decision adopts it.", on=On.REVISION, by="api"),
-    move("T06", "submit", (S.DRAFTING,), (AGENT, SYSTEM), (OWN_IF_AGENT, OWN_DRAFT, ASK, NOT_READ_ONLY), S.DRAFTED,
-         "The author's revision is adopted, to be judged.",
+    move("T06", "submit", (S.DRAFTING,), (SYSTEM,), (OWN_DRAFT, ASK, NOT_READ_ONLY), S.DRAFTED,
+         "The author's own revision is adopted, to be judged.",
          sets=ADOPT | {
              "ask": TIGHTENED, "ask_at_submit": TIGHTENED,
              "mode_grant_id": ite(ne(arg("mode_grant_id"), NOTHING), arg("mode_grant_id"), var("mode_grant_id")),
@@ -155,21 +161,21 @@ DRAFT: tuple[Move, ...] = (
          "No text came about; a person gets an empty draft, and approving needs content.", emits="email.held",
          sets=HOLD | NO_APPROVALS),
     move("T08", "pass", (S.DRAFTED,), (SYSTEM,),
-         (NOT_REFUSABLE, RELEASABLE, NO_PLACEHOLDER, CONTENT, UNFINISHED), S.RELEASED,
+         (LETS_GO, NOT_REFUSABLE, RELEASABLE, NO_PLACEHOLDER, CONTENT, UNFINISHED), S.RELEASED,
          "Policy lets it go.", emits="email.released", sets=RELEASE, releases=True),
-    move("T09", "hold", (S.DRAFTED,), (SYSTEM,), (NOT_REFUSABLE,), S.HELD,
+    move("T09", "hold", (S.DRAFTED,), (SYSTEM,), (MUST_HOLD, NOT_REFUSABLE), S.HELD,
          "Policy wants a person to look.", emits="email.held", sets=HOLD),
     move("T10", "refuse", (S.DRAFTED, S.HELD, S.RELEASED, S.DEFERRED), (SYSTEM,),
          (("FORBIDDEN", any_of(
              is_true(var("policy_block")), is_true(var("suppressed")),
-             all_of(eq(var("st"), const("drafted")), READ_ONLY),
+             all_of(eq(var("st"), const("drafted")), any_of(READ_ONLY, eq(arg("verdict"), const("refuse")))),
          )), NOT_CLAIMED), S.REFUSED,
          "Policy forbids it.", emits="email.refused", takes_back=S.REFUSED,
-         sets={"reasons": arg("reasons"), "reason": arg("reason")}),
+         sets={"reasons": arg("reasons"), "reason": ite(ne(arg("reason"), NOTHING), arg("reason"), const("policy"))}),
     move("T10d", "refuse_delivery", (S.RELEASED, S.DEFERRED), (SYSTEM,),
          (OPEN, ("FORBIDDEN", is_true(var("suppressed")))), S.REFUSED,
          "This recipient opted out after the release; the others are still written to.", emits="email.refused",
-         on=On.DELIVERY, sets={"ended_at": arg("now")}),
+         on=On.DELIVERY, sets={"ended_at": arg("now")}, then={S.REFUSED: {"reason": const("suppressed")}}),
 )  # fmt: skip
 
 DECISIONS: tuple[Move, ...] = (
@@ -196,20 +202,19 @@ DECISIONS: tuple[Move, ...] = (
          "A reviewer's edit counts as the first of two approvals.", emits="email.held",
          sets=ADOPT | OK1_EDIT | HOLD | {"reviser": PRINCIPAL}),
     move("T16", "fall_back", (S.RELEASED, S.DEFERRED), (SYSTEM,), (NOT_RELEASABLE, NOT_CLAIMED), S.HELD,
-         "The world became stricter before it left; a person must look.", emits="email.held", sets=HOLD,
+         "The world became stricter before it left; a person must look.", emits="email.held", sets=HOLD | NO_APPROVALS,
          takes_back=S.HELD),
     move("T17", "send_back", (S.HELD,), (REVIEWER, OPERATOR),
          (NOTE, ("SENDABLE_BACK", SENDABLE_BACK)), S.REVISING,
          "A person asks the author for another draft.", emits="email.rejected",
-         sets=NO_APPROVALS | DECIDED | {
+         sets=NO_APPROVALS | DECIDED | ENDS | {
              "rounds": add(var("rounds"), ONE), "rejection_final": FALSE, "reason": arg("reason"),
-             "expires_at": arg("expires_at"),
          }),
     move("T18", "reject", (S.HELD,), (REVIEWER, OPERATOR), (("NOT_SENDABLE_BACK", negate(SENDABLE_BACK)),), S.REJECTED,
          "A person says no for good.", emits="email.rejected",
          sets=NO_APPROVALS | DECIDED | {"rejection_final": TRUE, "reason": arg("reason")}),
-    move("T19", "revise", (S.REVISING, S.HELD), (AGENT, SYSTEM), (OWN_IF_AGENT, OWN_DRAFT, NOT_FROZEN), S.HELD,
-         "A rewrite stays held: policy must not free what was held.", emits="email.held",
+    move("T19", "revise", (S.REVISING, S.HELD), (SYSTEM,), (OWN_DRAFT, NOT_FROZEN), S.HELD,
+         "Its author's rewrite stays held: policy must not free what was held.", emits="email.held",
          sets=ADOPT | NO_APPROVALS | HOLD | {"ask": TIGHTENED}),
     move("T20", "cancel", (*_UNSENT, S.DEFERRED), (AGENT, REVIEWER, OPERATOR), (OWN_OR_PERSON, NOT_CLAIMED), S.CANCELLED,
          "Its author or a person withdraws it before it is on the wire.", emits="email.cancelled",
@@ -221,7 +226,7 @@ DECISIONS: tuple[Move, ...] = (
     move("T34", "system_mail", (), (SYSTEM,),
          (("SYSTEM_MAILBOX", eq(var("mailbox"), const("mbx_system"))), TEMPLATE, OVERSIGHT_ADDRESS), S.RELEASED,
          "The installation writes to the tenant's own oversight address, from a fixed template.",
-         emits="email.released", on=On.NEW, releases=True),
+         emits="email.released", sets=BORN | {"system_template": TRUE}, on=On.NEW, releases=True),
 )  # fmt: skip
 
 WIRE: tuple[Move, ...] = (
@@ -251,7 +256,7 @@ WIRE: tuple[Move, ...] = (
          sets=OUTCOME | {"phase": const("announced")}, on=On.DELIVERY, by="sender"),
     move("T32", "resolve_not_delivered", (S.UNCERTAIN,), (REVIEWER, OPERATOR), (NOTE,), S.HELD,
          "A person says that it did not arrive; it waits for another approval.", emits="email.held", on=On.DELIVERY,
-         sets={"phase": const("none")}),
+         sets={"phase": const("none")}, then={S.HELD: NO_APPROVALS | ENDS | {"reason": arg("reason"), "held_at": arg("now")}}),
     move("T33", "resolve_delivered", (S.UNCERTAIN,), (REVIEWER, OPERATOR),
          (NOTE,), S.DELIVERED,
          "A person says that it arrived.", emits="email.delivered", sets={"phase": const("none"), "ended_at": arg("now")},

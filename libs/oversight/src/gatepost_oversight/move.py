@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -39,6 +39,10 @@ class Move:
     doc: str
     releases: bool = False  # inserts one delivery per recipient that has no end yet
     takes_back: State | None = None  # what open deliveries of the present release become
+    then: tuple[
+        tuple[State, tuple[tuple[str, Expr], ...]], ...
+    ] = ()  # of a delivery's row: set on its mail that became this
+    does: str = ""  # of a world row: what it does beside the mailbox's own columns, a name of world.EFFECTS
     must_name_version: bool = False
 
     @property
@@ -64,11 +68,14 @@ def move(
     by: str | tuple[str, ...] = "gatekeeper",
     releases: bool = False,
     takes_back: State | None = None,
+    then: Mapping[State, Mapping[str, Expr]] | None = None,
+    does: str = "",
 ) -> Move:
     """A row, written the short way."""
     return Move(
         id=row, event=event, on=on, src=frozenset(src), roles=frozenset(roles), guard=tuple(guard), dst=dst,
         set=tuple((sets or {}).items()), emits=(emits,) if isinstance(emits, str) else emits,
         services=(by,) if isinstance(by, str) else by, doc=doc, releases=releases, takes_back=takes_back,
+        then=tuple((state, tuple(values.items())) for state, values in (then or {}).items()), does=does,
         must_name_version=releases and on is On.MESSAGE,
     )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from gatepost_oversight.move import Move
 from gatepost_oversight.sql_moves import deliveries
-from gatepost_oversight.sql_parts import ALREADY, REFUSED, cmd, conjuncts, record_head, record_tail, written
+from gatepost_oversight.sql_parts import ALREADY, REFUSED, cmd, conjuncts, record_head, record_tail, values_set, written
 
 INBOUND_COLUMNS = (
     "raw_sha256", "size_bytes", "envelope_from", "envelope_to", "header_from", "from_name", "to_addresses",
@@ -29,10 +29,16 @@ DEFAULTS = {
 }  # fmt: skip
 
 
-def _values(columns: tuple[str, ...], source: str) -> str:
-    return ", ".join(
-        f"coalesce(({source}).{c}, {DEFAULTS[c]})" if c in DEFAULTS else f"({source}).{c}" for c in columns
-    )
+def _values(columns: tuple[str, ...], source: str, move: Move | None = None) -> str:
+    """What goes into these columns: what the row sets, else what the caller gave, else the default."""
+    ours = {name for name, _ in move.set} if move is not None else set()
+
+    def value(column: str) -> str:
+        if column in ours:
+            return f"k.set_{column}"
+        return f"coalesce(({source}).{column}, {DEFAULTS[column]})" if column in DEFAULTS else f"({source}).{column}"
+
+    return ", ".join(value(column) for column in columns)
 
 
 _KNOWN = (
@@ -66,7 +72,7 @@ def _checked(move: Move, columns: str, *, unless: str, content: str = "NULL") ->
     guard = conjuncts(move).replace("array_remove(ARRAY[", "array_remove(ARRAY[CASE WHEN t.tid IS NULL OR "
         "(SELECT x.mailbox_id FROM thread x WHERE x.id = t.tid) IS DISTINCT FROM c.mailbox_id THEN 'THREAD' END,\n      ", 1)  # fmt: skip
     return f"""
-  checked AS MATERIALIZED (SELECT c.*, t.tid, NULL::integer AS already, {columns},
+  checked AS MATERIALIZED (SELECT c.*, t.tid, NULL::integer AS already, {columns}{values_set(move)[0]},
     {guard} AS failed,
     {head} || 1 || {tail} AS record
     FROM cmd c JOIN LATERAL (SELECT * FROM mailbox WHERE mailbox.id = c.mailbox_id OFFSET 0) b ON true
@@ -104,7 +110,7 @@ def inbound_statement(move: Move, service: str) -> list[str]:
   born AS (INSERT INTO message (id, tenant_id, mailbox_id, thread_id, direction, state, version, last_row,
       {", ".join(INBOUND_COLUMNS)})
     SELECT k.message_id, k.tenant_id, k.mailbox_id, k.tid, 'inbound', '{move.dst}', 1, '{move.id}',
-      {_values(INBOUND_COLUMNS, "k.mail")}
+      {_values(INBOUND_COLUMNS, "k.mail", move)}
     FROM checked k WHERE k.failed = '{{}}' ON CONFLICT DO NOTHING
     RETURNING id, tenant_id, mailbox_id, thread_id, version AS seq, to_addresses, cc_addresses, header_from, raw_sha256),
   moved AS (SELECT v.*, k.ord, k.record, k.files, k.base, k.command_id FROM born v JOIN checked k ON k.message_id = v.id),
@@ -125,7 +131,7 @@ def draft_statement(move: Move, service: str) -> list[str]:
   born AS (INSERT INTO message (id, tenant_id, mailbox_id, thread_id, direction, state, version, last_row,
       {", ".join(OUTBOUND_COLUMNS)})
     SELECT k.message_id, k.tenant_id, k.mailbox_id, k.tid, 'outbound', '{move.dst}', 1, '{move.id}',
-      {_values(OUTBOUND_COLUMNS, "k.mail")}
+      {_values(OUTBOUND_COLUMNS, "k.mail", move)}
     FROM checked k WHERE k.failed = '{{}}' AND (k.idem IS NULL OR k.message_id = ANY(ARRAY(SELECT message_id FROM once)))
     ON CONFLICT DO NOTHING RETURNING id, tenant_id, mailbox_id, thread_id, version AS seq),
   moved AS (SELECT v.*, k.ord, k.record, k.files, k.base, k.r, k.command_id FROM born v
@@ -166,8 +172,8 @@ def system_statement(move: Move, service: str) -> list[str]:
     main = f"""{cmd(move.id)},{_checked(move, columns, unless="false", content="c.rev->>'content_sha256'")},
   born AS (INSERT INTO message (id, tenant_id, mailbox_id, thread_id, direction, state, version, last_row, revision,
       release, system_template, grant_token, released_at, {", ".join(born)})
-    SELECT k.message_id, k.tenant_id, k.mailbox_id, k.tid, 'outbound', '{move.dst}', 1, '{move.id}', 1, 1, true,
-      k.grant_token, now(), {_values(OUTBOUND_COLUMNS, "k.mail")}, (k.r).content_sha256, (k.r).recipients
+    SELECT k.message_id, k.tenant_id, k.mailbox_id, k.tid, 'outbound', '{move.dst}', 1, '{move.id}', 1, 1, k.set_system_template,
+      k.grant_token, now(), {_values(OUTBOUND_COLUMNS, "k.mail", move)}, (k.r).content_sha256, (k.r).recipients
     FROM checked k WHERE k.failed = '{{}}' ON CONFLICT DO NOTHING
     RETURNING id, tenant_id, mailbox_id, thread_id, version AS seq, release, recipients),
   moved AS (SELECT v.*, k.ord, k.record, k.r, k.command_id, coalesce(k.due_at, now()) AS due_at FROM born v

@@ -29,6 +29,7 @@ _MESSAGE: Mapping[str, str] = {
     "placeholder": "m.placeholder", "system_template": "m.system_template", "mode_grant_id": "m.mode_grant_id",
     "ok1": "m.ok1", "ok1_hash": "m.ok1_hash", "ok1_active": _ACTIVE.format("m.ok1_key"),
     "ok2": "m.ok2", "ok2_hash": "m.ok2_hash", "ok2_active": _ACTIVE.format("m.ok2_key"),
+    "ok1_for": "m.ok1_for", "ok2_for": "m.ok2_for",
     "rounds": "m.rounds", "rounds_max": "b.rounds_max", "release": "m.release",
     # the world, read live
     "mode": "b.mode", "ceiling": "b.ceiling",
@@ -48,6 +49,8 @@ _MESSAGE: Mapping[str, str] = {
         f" AND NOT {_SUPPRESSED.format('o.recipient')}) ELSE {_SUPPRESSED.format('ANY(m.recipients)')} END)"
     ),
     "thread_head": "h.head",
+    "reason": "m.reason",
+    "ends": "(now() + make_interval(secs => b.expires_after_s))",
     "overdue": "(m.expires_at <= clock_timestamp())",
     "attempted": "EXISTS " + _DELIVERIES.format("o.attempts > 0"),
     "claimed": "EXISTS " + _DELIVERIES.format("o.state = 'sending'"),
@@ -83,6 +86,7 @@ _DELIVERY: Mapping[str, str] = {
 
 _NEW: Mapping[str, str] = {
     "mode": "b.mode", "ceiling": "b.ceiling", "mailbox": "b.id",
+    "ends": "coalesce((c.m->>'expires_at')::timestamptz, now() + make_interval(secs => b.expires_after_s))",
     "to_oversight": (
         "(SELECT ARRAY[lower(t.oversight_email)] = ARRAY(SELECT jsonb_array_elements_text(c.rev->'recipients'))"
         " FROM tenant t WHERE t.id = c.tenant_id)"

@@ -11,6 +11,7 @@ from gatepost_oversight.sql_parts import (
     conjuncts,
     record_head,
     record_tail,
+    typed,
     uses,
     values_set,
     words,
@@ -43,9 +44,11 @@ _ADMITS = frozenset(("T03",))
 def _joins(move: Move) -> str:
     text = "\n    JOIN LATERAL (SELECT * FROM mailbox WHERE mailbox.id = m.mailbox_id OFFSET 0) b ON true"
     if uses(move, "granted_mode"):
+        takes = any(name == "mode_grant_id" for name, _ in move.set)  # no other row may name another grant
+        which = "coalesce(c.mode_grant_id, m.mode_grant_id)" if takes else "m.mode_grant_id"
         text += (
-            "\n    LEFT JOIN LATERAL (SELECT * FROM mode_grant WHERE mode_grant.id = coalesce(c.mode_grant_id,"
-            " m.mode_grant_id) AND mode_grant.mailbox_id = m.mailbox_id AND mode_grant.revoked_at IS NULL OFFSET 0) g"
+            f"\n    LEFT JOIN LATERAL (SELECT * FROM mode_grant WHERE mode_grant.id = {which}"
+            " AND mode_grant.mailbox_id = m.mailbox_id AND mode_grant.revoked_at IS NULL OFFSET 0) g"
             " ON true"
         )
     if uses(move, "thread_head"):
@@ -102,10 +105,10 @@ def deliveries(move: Move) -> str:
       last_row, due_at, queued_at)
     SELECT v.id || '.' || v.release || '.' || r.n, v.tenant_id, v.mailbox_id, v.id, v.thread_id, v.release, r.n,
       r.address, split_part(r.address, '@', 2), '{move.id}', v.due_at, clock_timestamp()
-    FROM moved v CROSS JOIN LATERAL (SELECT a.address, row_number() OVER (ORDER BY a.place) AS n
+    FROM moved v CROSS JOIN LATERAL (SELECT a.address, row_number() OVER (ORDER BY min(a.place)) AS n
       FROM unnest(v.recipients) WITH ORDINALITY a(address, place)
       WHERE NOT EXISTS (SELECT 1 FROM delivery o WHERE o.message_id = v.id AND o.recipient = a.address
-        AND o.state IN ({words(DELIVERY_ENDED)}))) r),"""
+        AND o.state IN ({words(DELIVERY_ENDED)})) GROUP BY a.address) r),"""
 
 
 def _thread(move: Move) -> str:
@@ -131,11 +134,14 @@ def delivery_statement(move: Move, service: str) -> str:
         also += ", rfc_message_id = coalesce(m.rfc_message_id, v.rfc_message_id)"
     if move.dst == "delivered":
         also += ", delivered_at = coalesce(m.delivered_at, now())"
-    if move.id == "T32":
-        also += ", reason = v.reason, held_at = now(), expires_at = v.expires_at" + "".join(
-            f", {name} = CASE WHEN v.derived = 'held' THEN NULL ELSE m.{name} END"
-            for name in ("ok1", "ok1_hash", "ok1_key", "ok2", "ok2_hash", "ok2_key")
-        )
+    then = [(state, name, f"then_{state}_{name}", value) for state, values in move.then for name, value in values]
+    also += "".join(
+        f", {name} = CASE WHEN v.derived = '{state}' THEN v.{column} ELSE m.{name} END"
+        for state, name, column, _ in then
+    )
+    computed += "".join(f",\n    {typed(name, value, move.on)} AS {column}" for _, name, column, value in then)
+    k_then = "".join(f", k.{column}" for _, _, column, _ in then)
+    v_then = "".join(f", v.{column}" for _, _, column, _ in then)
     return f"""{cmd(move.id)},
   checked AS MATERIALIZED (SELECT c.*, m.version AS v0, m.state AS mail_state, m.release AS mail_release{computed},
     {conjuncts(move)} AS failed,
@@ -147,13 +153,13 @@ def delivery_statement(move: Move, service: str) -> str:
   stepped AS (UPDATE delivery d SET state = '{move.dst}', last_row = '{move.id}'{assigned}
     FROM checked k WHERE d.id = k.delivery_id AND d.id = ANY(dids) AND d.message_id = ANY(ids) AND k.failed = '{{}}'
       AND k.already IS NULL
-    RETURNING k.ord, k.v0, k.mail_state, k.mail_release, k.head, k.tail, k.rfc_message_id, k.reason, k.expires_at,
+    RETURNING k.ord, k.v0, k.mail_state, k.mail_release, k.head, k.tail, k.rfc_message_id{k_then},
       k.suppression_id, k.stage, k.code, k.enhanced, k.reply, {_OUT}, d.id AS did, d.message_id AS id, d.recipient,
       d.attempts, d.tenant_id, d.mailbox_id, d.thread_id, d.of_release, d.state AS new_state),
   num AS (SELECT s.*, row_number() OVER (PARTITION BY s.id ORDER BY s.ord) AS k,
       count(*) OVER (PARTITION BY s.id) AS total FROM stepped s),
   moved AS (SELECT n.*, (n.v0 + n.k)::integer AS seq, n.head || (n.v0 + n.k) || n.tail AS record FROM num n),
-  derived AS (SELECT v.id, (v.v0 + v.total)::integer AS version, v.rfc_message_id, v.reason, v.expires_at,
+  derived AS (SELECT v.id, (v.v0 + v.total)::integer AS version, v.rfc_message_id{v_then},
       CASE WHEN v.mail_state IN ({words(DERIVABLE)}) THEN coalesce((
         SELECT s.state FROM (
           SELECT n.new_state AS state FROM num n WHERE n.id = v.id AND n.of_release = v.mail_release

@@ -18,7 +18,7 @@ ARGUMENTS: tuple[tuple[str, str], ...] = (
     ("door", "text"), ("at", "text"), ("now", "timestamptz"), ("data", "text"), ("policy", "text"),
     ("seen_hash", "text"), ("seen_head", "text"), ("revision", "integer"), ("reasons", "text[]"), ("reason", "text"),
     ("expires_at", "timestamptz"), ("due_at", "timestamptz"), ("grant_token", "text"), ("has_note", "boolean"),
-    ("final", "boolean"), ("mode_grant_id", "text"),
+    ("final", "boolean"), ("mode_grant_id", "text"), ("verdict", "text"),
     ("grant_ok", "boolean"), ("owner", "text"), ("lease_until", "timestamptz"), ("stage", "text"), ("code", "integer"),
     ("enhanced", "text"), ("reply", "text"), ("remote_id", "text"), ("via", "text"), ("proven", "boolean"),
     ("rfc_message_id", "text"), ("suppression_id", "text"),
@@ -39,6 +39,7 @@ _COMPUTED = {
     "actor_key": "(CASE WHEN left(c.actor, 4) = 'key_' THEN c.actor END)",
     "now": "coalesce(c.now, c.at::timestamptz)",
 }
+_NUMBERS = frozenset(("ok1_for", "ok2_for"))
 _TIMES = frozenset(("lease_until", "expires_at", "due_at", "held_at", "decided_at", "released_at", "ended_at"))
 
 
@@ -157,12 +158,15 @@ def conjuncts(move: Move) -> str:
     return failing(named)
 
 
+def typed(name: str, value: Expr, on: On) -> str:
+    """What a column is set to, with its type where the text alone would not say it."""
+    cast = "::timestamptz" if name in _TIMES else "::integer" if name in _NUMBERS else ""
+    return to_sql(value, on) + cast
+
+
 def values_set(move: Move) -> tuple[str, str]:
     """What the row sets: as columns `set_x` of `checked`, and as assignments from them."""
-    computed = "".join(
-        f",\n    {to_sql(value, move.on)}{'::timestamptz' if name in _TIMES else ''} AS set_{name}"
-        for name, value in move.set
-    )
+    computed = "".join(f",\n    {typed(name, value, move.on)} AS set_{name}" for name, value in move.set)
     return computed, "".join(f", {name} = k.set_{name}" for name, _ in move.set)
 
 

@@ -24,33 +24,31 @@ def _grant(covers: str, since: str) -> str:
 
 _LOWERED = _grant("g.covers_ask AND g.revoked_at IS NULL", "g.granted_at")
 _EFFECTS: dict[str, str] = {
-    "W1g": _grant("excluded.covers_ask", "now()"),
-    "W2g": _LOWERED,
-    "W9g": _LOWERED,
-    "W1r": _NO_GRANT,
-    "W2r": _NO_GRANT,
-    "W10": """
+    "grant": _grant("excluded.covers_ask", "now()"),
+    "lower_grant": _LOWERED,
+    "revoke_grant": _NO_GRANT,
+    "set_rule": """
   effect AS (INSERT INTO category_rule (tenant_id, mailbox_id, name, revision, conditions, priority, set_by)
     SELECT v.tenant_id, v.id, v.name, 1 + coalesce((SELECT max(r.revision) FROM category_rule r
       WHERE r.mailbox_id = v.id AND r.name = v.name), 0), v.conditions, coalesce(v.priority, 0), v.principal
     FROM moved v),""",
-    "W11": """
+    "request": """
   effect AS (INSERT INTO upgrade_request (id, tenant_id, mailbox_id, mode, why, asked_by, code_sha256, expires_at)
     SELECT v.request_id, v.tenant_id, v.id, v.mode, coalesce(v.reason, ''), v.principal, v.code_sha256, v.expires_at
     FROM moved v),""",
-    "W12": """
+    "redeem": """
   effect AS (UPDATE upgrade_request u SET redeemed_at = now(), redeemed_by = v.principal FROM moved v
     WHERE u.id = v.request_id),""",
-    "W4": """
+    "pause": """
   effect AS (INSERT INTO pause (id, tenant_id, mailbox_id, scope, target, reason, by)
     SELECT v.pause_id, v.tenant_id, v.id, v.scope, v.target, coalesce(v.reason, ''), coalesce(v.principal, v.actor)
     FROM moved v),""",
-    "W5": """
+    "lift_pause": """
   effect AS (UPDATE pause p SET lifted_at = now(), lifted_by = v.principal FROM moved v WHERE p.id = v.pause_id),""",
-    "W7": """
+    "unsuppress": """
   effect AS (DELETE FROM suppression s USING moved v WHERE s.tenant_id = v.tenant_id AND s.address = v.address
     AND (s.mailbox_id IS NULL OR v.id = 'mbx_system' OR s.mailbox_id = v.id)),""",
-    "N1": """
+    "disable_endpoint": """
   effect AS (UPDATE endpoint e SET is_active = false, disabled_reason = v.reason FROM moved v
     WHERE e.id = v.endpoint_id),""",
 }
@@ -60,7 +58,7 @@ def world_statement(move: Move, service: str) -> list[str]:
     """One world row. A suppression is inserted first: whoever finds it there already changes nothing."""
     computed, assigned = values_set(move)
     before = []
-    if move.id.startswith("W6"):
+    if move.does == "suppress":
         before.append(f"""{cmd(move.id)}
   INSERT INTO suppression (id, tenant_id, mailbox_id, address, reason, message_id, category)
     SELECT c.suppression_id, c.tenant_id, CASE WHEN c.scope = 'mailbox' THEN c.mailbox_id END, c.address, c.reason,
@@ -79,6 +77,6 @@ def world_statement(move: Move, service: str) -> list[str]:
     RETURNING k.ord, b.id, b.tenant_id, b.id AS mailbox_id, b.version AS seq, k.principal, k.actor, k.pause_id, k.scope,
       k.target, k.reason, k.address, k.endpoint_id, k.kind, k.name, k.mode, k.covers_ask, k.conditions, k.priority,
       k.mode_grant_id, k.request_id, k.code_sha256, k.expires_at, k.command_id, k.head || b.version || k.tail AS record),\
-{_EFFECTS.get(move.id, "")}{written(move, service)}
+{_EFFECTS.get(move.does, "")}{written(move, service)}
   SELECT v.ord, v.seq, NULL::integer, '{{}}'::text[], v.record, NULL::text FROM moved v{REFUSED}"""
     return [*before, "RETURN QUERY " + main]

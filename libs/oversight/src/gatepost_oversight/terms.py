@@ -56,17 +56,22 @@ READ_ONLY = any_of(
     eq(EFFECTIVE, const(Mode.READ_ONLY)),
 )
 
-FIRST = all_of(
-    ne(var("ok1"), NOTHING),
-    eq(var("ok1_hash"), var("content")),
-    is_true(var("ok1_active")),
-    ne(var("content"), NOTHING),
-)
-SECOND = all_of(
-    ne(var("ok2"), NOTHING), eq(var("ok2_hash"), var("content")), is_true(var("ok2_active")), ne(var("ok1"), var("ok2"))
-)
+
+def approval(n: str, release: Expr) -> Expr:
+    """Approval `ok1` or `ok2` stands: of exactly this content, by a key that is still active, for this release."""
+    return all_of(
+        ne(var("content"), NOTHING), ne(var(n), NOTHING), eq(var(f"{n}_hash"), var("content")),
+        is_true(var(f"{n}_active")), eq(var(f"{n}_for"), release),
+    )  # fmt: skip
+
+
+NEXT = add(var("release"), const(1))
+FIRST = approval("ok1", NEXT)  # while it is held: for the release it would make
 TWO = is_true(var("two_person"))
-APPROVED_NOW = all_of(FIRST, any_of(negate(TWO), SECOND))
+APPROVED_NOW = all_of(
+    approval("ok1", var("release")),
+    any_of(negate(TWO), all_of(approval("ok2", var("release")), ne(var("ok1"), var("ok2")))),
+)
 RELEASABLE_NOW = any_of(negate(GATED), APPROVED_NOW, is_true(var("system_template")))
 REFUSABLE = any_of(is_true(var("suppressed")), is_true(var("policy_block")), READ_ONLY)
 SENDABLE_BACK = all_of(
@@ -92,6 +97,14 @@ SEEN: Conjunct = ("SEEN", eq(arg("seen_hash"), var("content")))
 HEAD: Conjunct = ("HEAD", eq(arg("seen_head"), var("thread_head")))
 CONTENT: Conjunct = ("CONTENT", ne(var("content"), NOTHING))
 NO_PLACEHOLDER: Conjunct = ("PLACEHOLDER", negate(var("placeholder")))
+FITS_POLICY = all_of(
+    RELEASABLE_NOW, negate(var("placeholder")), ne(var("content"), NOTHING), is_true(var("unfinished"))
+)
+LETS_GO: Conjunct = ("VERDICT", eq(arg("verdict"), const("release")))
+MUST_HOLD: Conjunct = (
+    "VERDICT",
+    all_of(ne(arg("verdict"), const("refuse")), negate(all_of(eq(arg("verdict"), const("release")), FITS_POLICY))),
+)
 UNFINISHED: Conjunct = ("UNFINISHED", is_true(var("unfinished")))
 NOT_FROZEN: Conjunct = ("NEVER_TRIED", negate(var("attempted")))
 NOT_CLAIMED: Conjunct = ("OFF_WIRE", negate(var("claimed")))
@@ -154,6 +167,7 @@ SENTENCES: dict[str, str] = {
     "NOT_SUPPRESSED": "the recipient opted out or bounced",
     "NOT_BLOCKED": "a policy block is set",
     "NOT_REFUSABLE": "policy forbids it by now",
+    "VERDICT": "policy's verdict on it is another one",
     "FORBIDDEN": "nothing forbids it",
     "OWN": "it is another author's draft",
     "NOT_AUTHOR": "the author of a draft may not approve it",

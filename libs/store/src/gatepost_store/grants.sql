@@ -48,7 +48,7 @@ GRANT UPDATE (state, due_at, attempts, claimed_until) ON webhook_delivery TO gp_
 
 -- gatekeeper: every state of outbound mail up to released, decisions, grants, modes, pauses
 GRANT UPDATE (state, version, last_row, revision, content, recipients, subject, to_addresses, cc_addresses, has_attachments, placeholder,
-    ask, ask_at_submit, category, ok1, ok1_hash, ok1_key, ok2, ok2_hash, ok2_key, rounds, release, grant_token, mode_grant_id, reason, reasons, evidence,
+    ask, ask_at_submit, category, ok1, ok1_hash, ok1_key, ok1_for, ok2, ok2_hash, ok2_key, ok2_for, rounds, release, grant_token, mode_grant_id, reason, reasons, evidence,
     held_at, expires_at, decided_by, decided_at, released_at, rejection_final, reviser, policy_block,
     flags, delivered_at, rule_category, rule_revision) ON message TO gp_gatekeeper;
 GRANT INSERT ON delivery TO gp_gatekeeper;

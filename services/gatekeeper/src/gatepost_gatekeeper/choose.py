@@ -37,7 +37,8 @@ def row_for(command: Decide, message: Row, *, attempted: bool) -> str:
         return "T15b" if needs_two(message) else "T15a"
     if not needs_two(message):
         return "T11"
-    has_first = message["ok1"] is not None and message["ok1_hash"] == message["content"]
+    is_for_this = message["ok1_for"] == message["release"] + 1
+    has_first = message["ok1"] is not None and message["ok1_hash"] == message["content"] and is_for_this
     return "T13" if has_first else "T12"
 
 

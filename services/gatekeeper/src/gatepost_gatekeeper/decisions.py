@@ -104,10 +104,10 @@ class Decisions:
         self, command: Resolve, by: Any, row: str, case: Case, delivery: Row, *, is_first: bool
     ) -> Moved | Stayed:
         message, now = case.message, datetime.now(UTC)
+        expires_at = now + timedelta(seconds=message["expires_after_s"])
         if row == "T33":
             data: Row = {"deliveries": [delivery["id"]], "release": message["release"], "proven_by": "person"}
         else:
-            expires_at = now + timedelta(seconds=message["expires_after_s"])
             data = said.held(
                 message["revision"], message["content"], ("resolved",), expires_at=expires_at, mode=None,
                 release=message["release"],
@@ -115,7 +115,7 @@ class Decisions:
         has_note = bool(command.note.strip())
         return await self._steps.of(
             by, row, message["id"], delivery_id=delivery["id"], data=data, now=now, has_note=has_note,
-            reason="resolved", command_id=command.command_id if is_first else None,
+            expires_at=expires_at, reason="resolved", command_id=command.command_id if is_first else None,
             **(self._spoken(command, row, message["revision"], message["content"]) if is_first else {}),
         )  # fmt: skip
 

@@ -180,7 +180,7 @@ class Desk:
         now = datetime.now(UTC)
         release = self._grants.release(message, draft, mode=judged.mode, now=now)
         return await self._steps.system(
-            "T08", message["id"], version=version, data=said.released(draft, release),
+            "T08", message["id"], version=version, verdict="release", data=said.released(draft, release),
             grant_token=release.grant, due_at=release.due_at, expires_at=release.expires_at, now=now,
         )  # fmt: skip
 
@@ -205,7 +205,7 @@ class Desk:
     async def _refuse(self, judged: Judged, version: int | None = None) -> Moved | Stayed:
         message, reasons = judged.case.message, list(judged.reasons)
         return await self._steps.system(
-            "T10", message["id"], version=version, data={"reasons": reasons},
+            "T10", message["id"], version=version, verdict="refuse", data={"reasons": reasons},
             reason=reasons[0], reasons=reasons,
         )  # fmt: skip
 

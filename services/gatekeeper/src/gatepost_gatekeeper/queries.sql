@@ -3,7 +3,7 @@
 -- case --
 -- One outbound or inbound mail with the live facts of its mailbox, tenant and thread.
 SELECT m.id, m.tenant_id, m.mailbox_id, m.thread_id, m.direction, m.state, m.version, m.answers, m.in_reply_to_id,
-       m.author, m.author_kind, m.revision, m.content, m.recipients, m.ask, m.send_at, m.gate_timing, m.placeholder, m.ok1, m.ok1_hash, m.ok1_key,
+       m.author, m.author_kind, m.revision, m.content, m.recipients, m.ask, m.send_at, m.gate_timing, m.placeholder, m.ok1, m.ok1_hash, m.ok1_key, m.ok1_for,
        m.rounds, m.release, m.category, m.system_template, m.policy_block, m.reasons, m.created_at, m.expires_at,
        m.decided_by, m.decided_at, m.released_at, m.raw_sha256, m.automatic, m.has_attachments, m.quarantined_for,
        m.rejection_final, m.mode_grant_id, m.reviser,
