@@ -77,7 +77,7 @@ def test_html_only_mail_has_text_and_hidden_text_is_flagged() -> None:
     )
     found = parse.parse(raw)
 
-    assert "Hello world" in found.text
+    assert "Hello **world**" in found.text
     assert "Bye" in found.text
     assert "ignore" not in found.text
     assert found.hidden_text
@@ -145,6 +145,16 @@ def test_tokens_say_what_they_name_and_nobody_can_make_one_up() -> None:
     assert tokens.read_unsubscribe(b"x" * 32, link) is None
     assert tokens.read_unsubscribe(KEY, "ümlaut.ä") is None
     assert tokens.base_address("Support+x.y@Demo.test") == "support@demo.test"
+
+
+def test_a_return_path_names_its_delivery() -> None:
+    path = tokens.bounce_address(KEY, "support@demo.test", f"{MSG}.2.1")
+
+    assert tokens.read_bounce(KEY, path.upper()) == f"{MSG}.2.1"
+    assert tokens.read_bounce(b"x" * 32, path) is None
+    assert tokens.read_bounce(KEY, path.replace(".2.1.", ".2.2.")) is None
+    assert len(path.partition("@")[0]) <= 64
+    assert tokens.bounce_address(KEY, "a" * 40 + "@demo.test", f"{MSG}.1.1") == "a" * 40 + "@demo.test"
 
 
 def test_only_a_participant_joins_a_thread() -> None:
@@ -303,7 +313,7 @@ def test_a_delivery_report_names_the_mail() -> None:
     )
     report = dsn.read_report(raw, parse.parse(raw))
 
-    assert report == dsn.Report("dsn", "failed", "5.1.1", "gone@x.y", ("<ours@demo.test>",))
+    assert report == dsn.Report("dsn", "failed", "5.1.1", "gone@x.y", ("<ours@demo.test>",), "hard")
 
 
 @pytest.mark.parametrize(
@@ -344,7 +354,7 @@ def test_broken_markup_costs_linear_time(piece: str) -> None:
 
 
 def test_small_print_and_light_text_are_not_hidden() -> None:
-    raw = b'From: a@b.c\r\nContent-Type: text/html\r\n\r\n<p style="font-size:0.9em">Small</p><p style="color:#fff">Light</p>'
+    raw = b'From: a@b.c\r\nContent-Type: text/html\r\n\r\n<p style="font-size:0.9em">Small</p><div style="background:#036"><p style="color:#fff">Light</p></div>'
     found = parse.parse(raw)
 
     assert ("Small" in found.text, "Light" in found.text, found.hidden_text) == (True, True, False)
@@ -353,7 +363,7 @@ def test_small_print_and_light_text_are_not_hidden() -> None:
 def test_a_reply_below_the_quote_is_kept() -> None:
     assert (
         quote.reply_text("Hi,\n\nOn Mon, Jan 1, 2026 at 9 S <s@x.y> wrote:\n> Which size?\n\nLarge please.")
-        == "Hi,\n\n\nLarge please."
+        == "Hi,\n\nLarge please."
     )
 
 
