@@ -207,7 +207,8 @@ def written(move: Move, service: str, *, decision: bool = False) -> str:
     text = f"""
   audit AS (INSERT INTO audit_record (subject_id, seq, tenant_id, mailbox_id, row_id, record, leaf)
     SELECT v.id, v.seq, v.tenant_id, v.mailbox_id, '{move.id}', v.record,
-      sha256('\\x00'::bytea || convert_to(v.record, 'UTF8')) FROM moved v)"""
+      sha256('\\x00'::bytea || convert_to(v.record, 'UTF8')) FROM moved v),
+  queued AS (INSERT INTO audit_unplaced (subject_id, seq) SELECT v.id, v.seq FROM moved v ORDER BY v.id, v.seq)"""
     if move.emits:
         text += f""",
   outb AS (INSERT INTO outbox (id, service, tenant_id, mailbox_id, subject_id, seq, type)

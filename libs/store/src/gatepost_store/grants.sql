@@ -8,7 +8,7 @@ REVOKE SELECT ON dkim_key FROM gp_ingest, gp_drafter, gp_gatekeeper, gp_notifier
 REVOKE SELECT ON endpoint FROM gp_ingest, gp_drafter, gp_gatekeeper, gp_sender;
 
 -- every step writes its record, its outbox rows and its result; nobody changes or deletes a record
-GRANT INSERT ON audit_record, outbox TO gp_ingest, gp_drafter, gp_gatekeeper, gp_sender, gp_notifier, gp_api;
+GRANT INSERT ON audit_record, audit_unplaced, outbox TO gp_ingest, gp_drafter, gp_gatekeeper, gp_sender, gp_notifier, gp_api;
 GRANT DELETE ON outbox TO gp_ingest, gp_drafter, gp_gatekeeper, gp_sender, gp_notifier, gp_api;
 GRANT UPDATE (at) ON outbox TO gp_ingest, gp_drafter, gp_gatekeeper, gp_sender, gp_notifier, gp_api; -- to lock a row
 GRANT INSERT ON command_result TO gp_ingest, gp_drafter, gp_gatekeeper, gp_sender, gp_notifier, gp_api;
@@ -59,7 +59,11 @@ GRANT INSERT, UPDATE ON pause, mode_grant, upgrade_request TO gp_gatekeeper;
 GRANT INSERT ON category_rule TO gp_gatekeeper;
 GRANT INSERT ON decision TO gp_gatekeeper;
 GRANT DELETE ON suppression TO gp_gatekeeper;
-GRANT UPDATE (idx) ON audit_record TO gp_gatekeeper; -- the tree's sequencer
+
+-- gatekeeper: the tree over the records; nobody changes a leaf, a node or a checkpoint
+GRANT INSERT ON audit_leaf, audit_node, audit_checkpoint, audit_tree, audit_policy TO gp_gatekeeper;
+GRANT UPDATE (vkey, size, frontier, audited) ON audit_tree TO gp_gatekeeper;
+GRANT DELETE ON audit_unplaced TO gp_gatekeeper;
 
 -- gatekeeper: mail of the system mailbox, born released
 GRANT INSERT (id, tenant_id, mailbox_id, thread_id, direction, state, version, last_row, revision, release, system_template, grant_token,

@@ -18,6 +18,7 @@ from gatepost_store.migrate import files
 from gatepost_store.outbox import DELETE, Outbox, Publisher
 from gatepost_store.pool import Connection, Pool, Record, as_unavailable, open_pool
 from gatepost_store.queries import Queries
+from gatepost_store.reading import Reading
 from gatepost_store.settings import StoreSettings
 from gatepost_store.step import Actor, Inserted, Moved, Stayed, Unit, command
 from gatepost_store.writer import Writer
@@ -90,6 +91,11 @@ class Store:
     async def fetchval(self, name: str, *args: Any) -> Any:
         """The first column of the first row, or None."""
         return await self._read("fetchval", self.queries[name], *args)
+
+    @property
+    def reading(self) -> Reading:
+        """For libraries that bring their own named statements."""
+        return Reading(self._read)
 
     async def _read(self, how: str, sql: str, *args: Any) -> Any:
         """Read; an idle connection that died with a restart of the server is told by its first use, so try them all."""

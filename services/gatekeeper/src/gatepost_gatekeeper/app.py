@@ -10,11 +10,13 @@ from gatepost_gatekeeper.desk import Desk
 from gatepost_gatekeeper.facts import Limits
 from gatepost_gatekeeper.grants import Grants
 from gatepost_gatekeeper.handlers import handlers
+from gatepost_gatekeeper.log import LogWriter
 from gatepost_gatekeeper.settings import GatekeeperSettings
 from gatepost_gatekeeper.steps import Steps
 from gatepost_gatekeeper.timers import Timers
 from gatepost_gatekeeper.world import World
 from gatepost_runtime import Service, Wired, serve
+from gatepost_store.audit.sequencer import Sequencer
 
 HOURLY_IN_PRODUCTION = 1000
 
@@ -30,6 +32,8 @@ async def wire(service: Service) -> Wired:
     desk = Desk(steps, grants, Limits(hourly=hourly, per_thread=settings.loop_limit, home_hosts=(home,)))
     decisions, world = Decisions(steps, grants), World(steps)
     timers = Timers(steps, desk, sweep_s=settings.sweep_s, stuck_after_s=settings.stuck_after_s)
+    sequencer = Sequencer(service.store, service.keys.checkpoint_private, home, checkpoint_s=settings.checkpoint_s)
+    writer = LogWriter(service.store, sequencer, service.registry, interval_s=settings.audit_interval_s)
     return Wired(
         handlers=handlers(settings.workers),
         actor=desk,
@@ -42,7 +46,7 @@ async def wire(service: Service) -> Wired:
             SetMode: world.set_mode,
             RemoveSuppression: world.remove_suppression,
         },
-        tasks=(timers.run,),
+        tasks=(timers.run, writer.run),
     )
 
 

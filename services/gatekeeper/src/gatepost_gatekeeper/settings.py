@@ -22,3 +22,5 @@ class GatekeeperSettings(BaseSettings):
     )
     queue_life_s: int = Field(432_000, gt=0, description="How long a released mail may be tried: its grant ends then.")
     workers: int = Field(64, ge=2, description="Events of one kind handled at a time.")
+    audit_interval_s: float = Field(0.25, gt=0, description="How often records are given their place in the log.")
+    checkpoint_s: float = Field(5, ge=0, description="A checkpoint of the log is signed at most this often.")

@@ -1,0 +1,98 @@
+-- lock --
+-- One sequencer at a time, over all replicas; given back with the transaction.
+SELECT pg_try_advisory_xact_lock($1);
+
+-- tree --
+-- Where the sequencer stands.
+SELECT origin, vkey, size, frontier, audited FROM audit_tree;
+
+-- tree_locked --
+-- The same, for who moves it on.
+SELECT origin, vkey, size, frontier, audited FROM audit_tree FOR UPDATE;
+
+-- plant --
+-- The log gets its name once.
+INSERT INTO audit_tree (origin, vkey) VALUES ($1, $2) ON CONFLICT DO NOTHING;
+
+-- add_policy --
+-- Tables that records name.
+INSERT INTO audit_policy (digest, document) VALUES ($1, $2) ON CONFLICT DO NOTHING;
+
+-- unplaced --
+-- The next records to place, with the leaf computed from the record itself.
+SELECT u.n, u.subject_id, u.seq, sha256('\x00'::bytea || convert_to(a.record, 'UTF8')) AS leaf
+  FROM audit_unplaced u JOIN audit_record a ON a.subject_id = u.subject_id AND a.seq = u.seq
+ ORDER BY u.n LIMIT $1;
+
+-- place --
+-- Leaves from this place on.
+INSERT INTO audit_leaf (idx, subject_id, seq, hash)
+SELECT $1 + x.n - 1, x.subject_id, x.seq, x.hash
+  FROM unnest($2::text[], $3::integer[], $4::bytea[]) WITH ORDINALITY AS x(subject_id, seq, hash, n);
+
+-- add_nodes --
+INSERT INTO audit_node (level, n, hash) SELECT * FROM unnest($1::smallint[], $2::bigint[], $3::bytea[]);
+
+-- placed --
+-- They no longer wait.
+DELETE FROM audit_unplaced WHERE n = ANY($1::bigint[]);
+
+-- move_on --
+-- Only from where it stood: a second sequencer finds nothing to change.
+UPDATE audit_tree SET size = $2, frontier = $3 WHERE size = $1 RETURNING size;
+
+-- newest_checkpoint --
+SELECT size, root, note, at FROM audit_checkpoint ORDER BY size DESC LIMIT 1;
+
+-- checkpoint_at_least --
+-- The first checkpoint that covers a record.
+SELECT size, root, note, at FROM audit_checkpoint WHERE size > $1 ORDER BY size LIMIT 1;
+
+-- checkpoints --
+-- All of them up to a size, in order.
+SELECT size, note FROM audit_checkpoint WHERE size <= $1 ORDER BY size;
+
+-- add_checkpoint --
+INSERT INTO audit_checkpoint (size, root, note) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING;
+
+-- backlog --
+-- How many records wait for a place, and for how long the oldest has.
+SELECT (SELECT count(*) FROM (SELECT 1 FROM audit_unplaced LIMIT 100000) x) AS waiting,
+       (SELECT extract(epoch FROM clock_timestamp() - a.at)::float8 FROM audit_unplaced u
+          JOIN audit_record a ON a.subject_id = u.subject_id AND a.seq = u.seq ORDER BY u.n LIMIT 1) AS oldest_s;
+
+-- hashes --
+-- Leaves (level 0) and stored subtrees of these ranges.
+SELECT 0 AS level, l.idx AS n, l.hash FROM unnest($1::integer[], $2::bigint[], $3::bigint[]) AS r(level, first, last)
+  JOIN audit_leaf l ON r.level = 0 AND l.idx >= r.first AND l.idx < r.last
+UNION ALL
+SELECT s.level, s.n, s.hash FROM unnest($1::integer[], $2::bigint[], $3::bigint[]) AS r(level, first, last)
+  JOIN audit_node s ON s.level = r.level AND s.n >= r.first AND s.n < r.last;
+
+-- leaf_of --
+-- The place of a record.
+SELECT idx, hash FROM audit_leaf WHERE subject_id = $1 AND seq = $2;
+
+-- log_page --
+-- Records in their order, from a place on.
+SELECT l.idx, a.record FROM audit_leaf l JOIN audit_record a ON a.subject_id = l.subject_id AND a.seq = l.seq
+ WHERE l.idx >= $1 AND l.idx < $2 ORDER BY l.idx LIMIT $3;
+
+-- records_of --
+-- All records of these mails and mailboxes, with their places.
+SELECT l.idx, a.record FROM audit_record a JOIN audit_leaf l ON l.subject_id = a.subject_id AND l.seq = a.seq
+ WHERE a.subject_id = ANY($1::text[]) AND l.idx < $2 ORDER BY l.idx;
+
+-- policies --
+-- The tables that records were made under.
+SELECT digest, document FROM audit_policy WHERE digest = ANY($1::text[]) ORDER BY digest;
+
+-- record --
+-- One record.
+SELECT record FROM audit_record WHERE subject_id = $1 AND seq = $2;
+
+-- policies_of_log --
+-- The digests that the records up to a size name; the few there are, found by jumping from one to the next.
+SELECT p.digest AS policy FROM audit_policy p
+ WHERE EXISTS (SELECT 1 FROM audit_record a JOIN audit_leaf l ON l.subject_id = a.subject_id AND l.seq = a.seq
+                WHERE l.idx < $1 AND a.record LIKE '%"policy":"' || p.digest || '"%');
