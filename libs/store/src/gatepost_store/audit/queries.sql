@@ -96,3 +96,21 @@ SELECT record FROM audit_record WHERE subject_id = $1 AND seq = $2;
 SELECT p.digest AS policy FROM audit_policy p
  WHERE EXISTS (SELECT 1 FROM audit_record a JOIN audit_leaf l ON l.subject_id = a.subject_id AND l.seq = a.seq
                 WHERE l.idx < $1 AND a.record LIKE '%"policy":"' || p.digest || '"%');
+
+-- subjects --
+-- Mails that concern somebody, with their mailboxes. What is null selects nothing away.
+WITH mails AS (
+  SELECT m.id, m.mailbox_id FROM message m
+   WHERE ($1::text IS NULL OR m.tenant_id = $1)
+     AND ($2::text IS NULL OR lower(m.header_from) = $2 OR lower(m.envelope_from) = $2 OR $2 = ANY (m.recipients)
+          OR EXISTS (SELECT 1 FROM revision r WHERE r.message_id = m.id AND $2 = ANY (r.recipients)))
+     AND ($3::text IS NULL OR m.thread_id IN (SELECT t.id FROM thread t WHERE (t.id = $3 OR t.external_id = $3)
+          AND ($1::text IS NULL OR t.tenant_id = $1)))
+     AND ($4::text IS NULL OR m.author = $4 OR m.author_key = $4)
+     AND ($5::text IS NULL OR m.tags ? $5)
+     AND ($6::jsonb IS NULL OR m.metadata @> $6)
+     AND ($9::text[] IS NULL OR m.mailbox_id = ANY ($9))
+     AND (($7::timestamptz IS NULL AND $8::timestamptz IS NULL) OR EXISTS (
+          SELECT 1 FROM audit_record a WHERE a.subject_id = m.id
+             AND ($7::timestamptz IS NULL OR a.at >= $7) AND ($8::timestamptz IS NULL OR a.at < $8))))
+SELECT id FROM mails UNION SELECT mailbox_id FROM mails;
