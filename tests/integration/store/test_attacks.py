@@ -87,7 +87,7 @@ def inserted(log: Exported, chance: random.Random) -> bytes:
     record = json.loads(lines[chance.choice(log.records())])
     record |= {"seq": record["seq"] + chance.randint(0, 2), "actor": "nobody"}
     line = chance.choice([chance.choice(lines), canonical(record).encode()])
-    return b"\n".join(lines[:at] + [line] + lines[at:]) + b"\n"
+    return b"\n".join([*lines[:at], line, *lines[at:]]) + b"\n"
 
 
 def truncated(log: Exported, chance: random.Random) -> bytes:

@@ -67,7 +67,9 @@ async def test_a_restart_goes_on_where_the_log_stood(world: Any, gatekeeper: Sto
 
     assert first is not None and second is not None and second.size > first.size == 30
     vkey = (await gatekeeper.reading.fetchrow("SELECT vkey FROM audit_tree"))["vkey"]
-    (_, old, old_root), (_, new, new_root) = (read_checkpoint(c or "", vkey) for c in (first.checkpoint, second.checkpoint))
+    (_, old, old_root), (_, new, new_root) = (
+        read_checkpoint(c or "", vkey) for c in (first.checkpoint, second.checkpoint)
+    )
     path = await Proofs(gatekeeper.reading).consistency(old, new)
     assert is_consistent(old, new, old_root, new_root, path)
     assert verify(await exported(gatekeeper), vkey, [first.checkpoint or ""])["records"] == second.size
@@ -161,7 +163,10 @@ async def test_a_selection_proves_whole_mails_and_goes_on_from_a_checkpoint(worl
     result = verify(content, saved=[kept.checkpoint or ""] if kept else [])
 
     assert 3 == result["subjects"]
-    assert await world.owner.fetchval("SELECT count(*) FROM audit_record WHERE subject_id = ANY($1)", mails) == result["records"]
+    assert (
+        await world.owner.fetchval("SELECT count(*) FROM audit_record WHERE subject_id = ANY($1)", mails)
+        == result["records"]
+    )
 
 
 async def test_a_receipt_names_its_place(world: Any, gatekeeper: Store) -> None:

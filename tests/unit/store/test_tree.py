@@ -195,7 +195,9 @@ def test_a_checkpoint_is_signed_as_c2sp_says() -> None:
     note = sign_note(checkpoint_text("log.test/gatepost/1", 5, bytes(32), ("policy x",)), "log.test/gatepost/1", KEY)
     vkey = verifier_key("log.test/gatepost/1", KEY.public_key())
 
-    assert "log.test/gatepost/1\n5\n" + "A" * 43 + "=\npolicy x\n\n— log.test/gatepost/1 " == note[: note.index("— ") + 22]
+    assert (
+        "log.test/gatepost/1\n5\n" + "A" * 43 + "=\npolicy x\n\n— log.test/gatepost/1 " == note[: note.index("— ") + 22]
+    )
     assert ("log.test/gatepost/1", 5, bytes(32)) == read_checkpoint(note, vkey)
 
 

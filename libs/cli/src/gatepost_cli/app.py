@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from gatepost_cli.audit import audit
 from gatepost_cli.broker import events, migrate, streams
 from gatepost_cli.credentials import keys, mailbox
 from gatepost_cli.demo import demo
@@ -19,7 +20,7 @@ app = typer.Typer(
 )
 for command in (up, demo, review, status, migrate):
     app.command()(command)
-for name, group in {"keys": keys, "mailbox": mailbox, "streams": streams, "events": events}.items():
+for name, group in {"audit": audit, "keys": keys, "mailbox": mailbox, "streams": streams, "events": events}.items():
     app.add_typer(group, name=name)
 
 

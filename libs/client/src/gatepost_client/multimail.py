@@ -100,6 +100,14 @@ class MultimailClient:
         """Withdraw a mail that is not on the wire."""
         return self._write("cancel_message", {"message_id": message_id})
 
+    def get_audit_log(self, *, limit: int | None = None, cursor: str | None = None, **filters: Any) -> Json:
+        """What was done, by whom and under which rules, newest first."""
+        return self._do(Ask("GET", "/get_audit_log", {"limit": limit, "cursor": cursor} | filters))
+
+    def audit_checkpoint(self, *, since: int | None = None) -> Json:
+        """The newest signed checkpoint; with `since`, the proof that it goes on from one of that size."""
+        return self._do(Ask("GET", "/v1/audit-log/checkpoint", {"since": since}))
+
     def create_mailbox(self, address: str, display_name: str | None = None, **more: Any) -> Json:
         """Make a mailbox."""
         return self._write("create_mailbox", {"address": address, "display_name": display_name} | more)

@@ -36,6 +36,24 @@ class Calls(ABC, Generic[R, B]):
     def _bytes(self, ask: Ask) -> B:
         """Send it and take the bytes."""
 
+    # -- the log ---------------------------------------------------------------------------------------------------
+
+    def audit_log(self, **filters: Any) -> R:
+        """`entries`, newest first: limit, cursor, resource_id, action."""
+        return self._do(Ask("GET", "/v1/audit-log", filters))
+
+    def audit_checkpoint(self, *, since: int | None = None) -> R:
+        """The newest signed checkpoint; with `since`, the proof that it goes on from one of that size."""
+        return self._do(Ask("GET", "/v1/audit-log/checkpoint", {"since": since}))
+
+    def audit_export(self, **filters: Any) -> B:
+        """One file to verify without us: customer, thread_id, agent, tag, since, until."""
+        return self._bytes(Ask("GET", "/v1/audit-log/export", filters, is_raw=True))
+
+    def audit_receipt(self, message_id: str, *, seq: int | None = None) -> R:
+        """A record of a mail with its proven place in the log."""
+        return self._do(Ask("GET", f"/v1/emails/{_p(message_id)}/receipt", {"seq": seq}))
+
     # -- account and mailboxes -------------------------------------------------------------------------------------
 
     def status(self) -> R:

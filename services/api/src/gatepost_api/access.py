@@ -137,6 +137,16 @@ ACCESS: tuple[Access, ...] = (
     Access("remove_suppression", (OPERATOR,), "suppression.tenant_id", mutates=True,
            rest=(("DELETE", "/v1/suppression/{address}"),), rpc="remove_suppression",
            doc="Let mail go to an address again. Only an operator may."),
+    # -- the log ----------------------------------------------------------------------------------------------------
+    Access("get_audit_log", (ADMIN,), "audit_record.tenant_id", rest=(("GET", "/v1/audit-log"),), rpc="get_audit_log",
+           doc="What was done, by whom and under which rules, newest first."),
+    Access("get_audit_checkpoint", (READ,), "none", rest=(("GET", "/v1/audit-log/checkpoint"),),
+           doc="The newest signed checkpoint of the log, and the proof that it goes on from one that you kept."),
+    Access("export_audit_log", (ADMIN,), "audit_record.tenant_id", rest=(("GET", "/v1/audit-log/export"),),
+           doc="One file of the log for offline verification: by customer, thread, agent, tag, metadata, time."),
+    Access("get_audit_receipt", (SEE, ADMIN), "message.tenant_id",
+           rest=(("GET", "/v1/emails/{message_id}/receipt"),),
+           doc="A record of a mail with its proven place in the log."),
     # -- the account and the machine --------------------------------------------------------------------------------
     Access("get_account", (READ,), "tenant.id", rest=(("GET", "/v1/account"),), rpc="get_account",
            doc="The account."),

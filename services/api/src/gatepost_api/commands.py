@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from gatepost_api import boxes, credentials, deciding, hooks, machine, reading, writing
+from gatepost_api import auditing, boxes, credentials, deciding, hooks, machine, reading, writing
 from gatepost_api.office import Call, Office, Reply
 
 CommandFunction = Callable[[Office, Call], Awaitable[Reply]]
@@ -45,6 +45,10 @@ COMMANDS: dict[str, CommandFunction] = {
     "list_suppression": credentials.list_suppression,
     "add_suppression": credentials.add_suppression,
     "remove_suppression": credentials.remove_suppression,
+    "get_audit_log": auditing.get_audit_log,
+    "get_audit_checkpoint": auditing.get_audit_checkpoint,
+    "export_audit_log": auditing.export_audit_log,
+    "get_audit_receipt": auditing.get_audit_receipt,
     "get_account": boxes.get_account,
     "status": machine.status,
     "show_unsubscribe": machine.show_unsubscribe,

@@ -346,3 +346,14 @@ DELETE FROM idempotency WHERE tenant_id = $1 AND principal_id = $2 AND key = $3 
 -- thread_metadata --
 -- The newest metadata of a thread stays with it.
 UPDATE thread SET metadata = metadata || $3::jsonb WHERE tenant_id = $1 AND id = $2;
+
+-- audit_page --
+-- One page of the account's audit records, newest first.
+SELECT a.subject_id, a.seq, a.row_id, a.record, a.leaf, a.at, l.idx
+  FROM audit_record a LEFT JOIN audit_leaf l ON l.subject_id = a.subject_id AND l.seq = a.seq
+ WHERE a.tenant_id = $1
+   AND ($2::text IS NULL OR a.subject_id = $2)
+   AND ($3::text[] IS NULL OR a.row_id = ANY($3::text[]))
+   AND ($4::timestamptz IS NULL OR (a.at, a.subject_id, a.seq) < ($4::timestamptz, $5::text COLLATE "C", $6::integer))
+   AND ($7::text[] IS NULL OR a.mailbox_id = ANY($7::text[]))
+ ORDER BY a.at DESC, a.subject_id DESC, a.seq DESC LIMIT $8;

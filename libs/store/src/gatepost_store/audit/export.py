@@ -29,8 +29,6 @@ async def whole_log(reader: Reader) -> AsyncIterator[str]:
     yield canonical(head | {"records": checkpoint.size, "checkpoints": len(notes)})
     for line in await _tables(reader, await _all_policies(reader, checkpoint.size)):
         yield line
-    if 0 in notes:
-        yield canonical({"checkpoint": notes[0]})
     for start in range(0, checkpoint.size, PAGE):
         rows = await reader.fetch(Q["log_page"], start, min(start + PAGE, checkpoint.size), PAGE)
         for row in rows:

@@ -114,3 +114,7 @@ WITH mails AS (
           SELECT 1 FROM audit_record a WHERE a.subject_id = m.id
              AND ($7::timestamptz IS NULL OR a.at >= $7) AND ($8::timestamptz IS NULL OR a.at < $8))))
 SELECT id FROM mails UNION SELECT mailbox_id FROM mails;
+
+-- vkey --
+-- The log's verifier key.
+SELECT vkey FROM audit_tree;

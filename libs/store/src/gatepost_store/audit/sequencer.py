@@ -69,7 +69,7 @@ class Sequencer:
             frontier = Frontier(frontier.size, list(frontier.edge))  # a copy: the commit may fail
             records = await self._append(connection, frontier)
             note = None
-            if self._is_due(frontier.size) or (sign_now and frontier.size != self._signed_size):
+            if self._is_due(frontier.size) or (sign_now and frontier.size not in {0, self._signed_size}):
                 note = await self._sign(connection, tree["origin"], frontier)
         self._frontier = frontier
         if note is not None:
@@ -92,7 +92,7 @@ class Sequencer:
         return len(rows)
 
     def _is_due(self, size: int) -> bool:
-        return size != self._signed_size and time.monotonic() - self._signed_at >= self._checkpoint_s
+        return size not in {0, self._signed_size} and time.monotonic() - self._signed_at >= self._checkpoint_s
 
     async def _sign(self, connection: Any, origin: str, frontier: Frontier) -> str:
         root = frontier.root()

@@ -170,7 +170,9 @@ class Export:
                 node, size = node_hash(self.edge.pop(), node), size >> 1
             self.edge.append(node)
             if self.count in self.kept:
-                need(self.kept[self.count] == self.root(), f"a record before {self.count} is not the one that was signed")
+                need(
+                    self.kept[self.count] == self.root(), f"a record before {self.count} is not the one that was signed"
+                )
         else:
             self.record(said["record"])
             leaf = leaf_hash(canonical(said["record"]).encode())

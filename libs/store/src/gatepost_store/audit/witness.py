@@ -54,10 +54,11 @@ class Witness:
         _, size, root = read_checkpoint(note, vkey)
         return Seen(size, root, note)
 
-    def witness(self, note: str, vkey: str, path: Sequence[bytes], at: datetime) -> str:
+    def witness(self, note: str, vkey: str, path: Sequence[bytes] | None, at: datetime) -> str:
         """The checkpoint with our signature, after it was remembered; raises Refused.
 
-        `path` proves that it goes on from the size in `seen`; the file is on disk before anything is signed away.
+        `path` proves that it goes on from the size in `seen`; None: the whole log was read and proved it. What was signed is
+        on disk before it is given away.
         """
         try:
             _, size, root = read_checkpoint(note, vkey)
@@ -69,7 +70,7 @@ class Witness:
                 raise Refused(f"rollback: it was at {seen.size} and says {size} now")
             if size == seen.size and root != seen.root:
                 raise Refused(f"fork: two different logs of {size} records")
-            if not is_consistent(seen.size, size, seen.root, root, path):
+            if path is not None and not is_consistent(seen.size, size, seen.root, root, path):
                 raise Refused(f"fork: its {size} records do not go on from the {seen.size} that were seen")
         signed = cosign(note, self.name, self._key, at)
         _write(self._path(vkey), signed.encode())

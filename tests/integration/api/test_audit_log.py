@@ -1,0 +1,160 @@
+"""The log of a running installation: through the API, through the command, and in the hands of a third party."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from gatepost_store.audit.verify_audit import Unproven, verify
+from support.installation import GATEPOST, Installation, Refused, eventually
+
+
+def audit(gatepost: Installation, *arguments: str) -> tuple[int, dict[str, Any]]:
+    """The command, as a person runs it: exit code and JSON."""
+    command = [str(GATEPOST), "audit", *arguments, "--data", str(gatepost.data), "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return done.returncode, json.loads(done.stdout or "{}")
+
+
+@pytest.fixture(scope="module")
+def decided(gatepost: Installation) -> dict[str, Any]:
+    """A mail that a customer wrote, whose answer a person approved and which left."""
+    asked = gatepost.write(sender="Mia <mia.audit@customer.example>")
+    item = gatepost.held_for(asked)
+    gatepost.call("POST", "/decide_email", {"message_id": item["id"], "action": "approve"}, key="reviewer")
+    eventually(
+        lambda: gatepost.call("GET", f"/v1/emails/{item['id']}", key="reviewer")["status"] == "delivered",
+        "the delivery",
+    )
+    eventually(lambda: placed(gatepost, item["id"]), "its place in the log")
+    return item
+
+
+def placed(gatepost: Installation, message_id: str) -> bool:
+    """Its newest record has a signed place."""
+    try:
+        return bool(gatepost.call("GET", f"/v1/emails/{message_id}/receipt", key="operator"))
+    except Refused:
+        return False
+
+
+def test_the_log_page_names_who_did_what_under_which_rules(gatepost: Installation, decided: dict[str, Any]) -> None:
+    """And its leaf hash, so that a page can be held against an export."""
+    page = gatepost.call("GET", f"/v1/audit-log?resource_id={decided['id']}&limit=3", key="operator")
+    more = gatepost.call(
+        "GET", f"/v1/audit-log?resource_id={decided['id']}&limit=100&cursor={page['cursor']}", key="operator"
+    )
+    entries = page["entries"] + more["entries"]
+
+    assert list(range(len(entries), 0, -1)) == [entry["seq"] for entry in entries]
+    decision = next(entry for entry in entries if entry["action"] == "decide_email")
+    assert ("prn_reviewer", "rpc", "T11") == (decision["principal"], decision["door"], decision["row"])
+    assert decision["actor_key_id"].startswith("key_")
+    assert {64} == {len(entry["leaf_hash"]) for entry in entries} == {len(entry["policy"]) for entry in entries}
+    only = gatepost.call("GET", f"/get_audit_log?resource_id={decided['id']}&action=decide_email", key="operator")
+    assert [decision] == only["entries"]
+
+
+@pytest.mark.parametrize(
+    ("path", "key"),
+    [("/v1/audit-log", "agent"), ("/v1/audit-log/export", "agent"), ("/v1/audit-log", "reviewer")],
+)
+def test_the_log_is_for_who_administers(gatepost: Installation, path: str, key: str) -> None:
+    """Reading mail is not reading the log."""
+    with pytest.raises(Refused) as refused:
+        gatepost.call("GET", path, key=key)
+
+    assert 403 == refused.value.status
+
+
+def test_a_receipt_is_proven_without_us(gatepost: Installation, decided: dict[str, Any]) -> None:
+    """The record itself, its place, its path, the signed checkpoint; anything changed in it proves nothing."""
+    given = gatepost.call("GET", f"/v1/emails/{decided['id']}/receipt?seq=1", key="operator")
+    text = json.dumps(given, sort_keys=True, separators=(",", ":"), ensure_ascii=False) + "\n"
+
+    assert given["index"] == verify(text.encode())["index"]
+    with pytest.raises(Unproven):
+        verify(text.replace(decided["id"], "msg_" + "Z" * 26).encode())
+
+
+def test_an_export_by_customer_holds_their_mails_and_is_proven(gatepost: Installation, decided: dict[str, Any]) -> None:
+    """What a customer's access request or an examiner asks for."""
+    checkpoint = gatepost.call("GET", "/v1/audit-log/checkpoint")
+    gatepost.write(sender="Mia <mia.audit@customer.example>", text="One more thing.")
+    eventually(
+        lambda: gatepost.call("GET", "/v1/audit-log/checkpoint")["size"] > checkpoint["size"], "a further checkpoint"
+    )
+    url = f"{gatepost.http_url}/v1/audit-log/export"
+    reply = httpx2.get(
+        url, params={"customer": "Mia.Audit@customer.example", "kept": checkpoint["size"]}, trust_env=False,
+        headers={"Authorization": f"Bearer {gatepost.keys['operator']}"},
+    )  # fmt: skip
+    result = verify(reply.content, checkpoint["key"], [checkpoint["checkpoint"]])
+    mails = {json.loads(line)["record"]["message"] for line in reply.text.splitlines() if '"record"' in line}
+
+    assert 200 == reply.status_code
+    assert decided["id"] in mails
+    assert result["subjects"] == len(mails)
+    nobody = httpx2.get(url, params={"customer": "nobody@customer.example"}, trust_env=False,
+                        headers={"Authorization": f"Bearer {gatepost.keys['operator']}"})  # fmt: skip
+    assert 0 == verify(nobody.content)["records"]
+
+
+def test_the_command_exports_what_proves_itself(
+    gatepost: Installation, decided: dict[str, Any], tmp_path: Path
+) -> None:
+    """The folder has log, key, checkpoint and verifier; changing the log is found, with another exit code."""
+    code, told = audit(gatepost, "export", str(tmp_path / "log"))
+    assert (0, True) == (code, told["ok"])
+    log, key = tmp_path / "log" / "log.jsonl", str(tmp_path / "log" / "key.txt")
+    kept = str(tmp_path / "log" / "checkpoint.txt")
+    code, result = audit(gatepost, "verify", str(log), "--key", key, "--saved", kept)
+    assert (0, told["records"], True) == (code, result["records"], result["key_pinned"])
+
+    log.write_bytes(log.read_bytes().replace(b"prn_reviewer", b"prn_somebody", 1))
+    code, result = audit(gatepost, "verify", str(log), "--key", key, "--saved", kept)
+    assert (1, False) == (code, result["ok"])
+    assert 2 == audit(gatepost, "verify", str(tmp_path / "missing"))[0]
+    code, result = audit(gatepost, "verify")
+    assert (0, True) == (code, result["ok"])
+
+    code, told = audit(gatepost, "export", str(tmp_path / "thread"), "--thread", decided["thread_id"], "--saved", kept)
+    assert (0, True) == (code, told["ok"])
+    folder = tmp_path / "thread"
+    code, result = audit(
+        gatepost, "verify", str(folder / "log.jsonl"), "--key", str(folder / "key.txt"), "--saved", kept
+    )
+    assert 0 == code, result
+
+
+def test_a_witness_goes_along_and_refuses_a_fork(
+    gatepost: Installation, decided: dict[str, Any], tmp_path: Path
+) -> None:
+    """Through the API, as it runs elsewhere; then it is shown a log that forgets."""
+    code, first = audit(gatepost, "witness", str(tmp_path / "seen"))
+    assert (0, True) == (code, first["ok"])
+    gatepost.write()
+    eventually(lambda: gatepost.call("GET", "/v1/audit-log/checkpoint")["size"] > first["size"], "a further checkpoint")
+    code, second = audit(gatepost, "witness", str(tmp_path / "seen"))
+    assert (0, True) == (code, second["size"] > first["size"])
+
+    audit(gatepost, "export", str(tmp_path / "log"))
+    code, third = audit(gatepost, "witness", str(tmp_path / "seen"), "--log", str(tmp_path / "log" / "log.jsonl"))
+    assert (0, True) == (code, third["ok"])
+    lines = (tmp_path / "log" / "log.jsonl").read_bytes().splitlines()
+    ends = [n for n, line in enumerate(lines) if line.startswith(b'{"checkpoint"')]
+    kept = lines[: ends[-2] + 1]
+    head = json.loads(kept[0]) | {
+        "checkpoints": len(ends) - 1,
+        "records": sum(line.startswith(b'{"actor"') for line in kept),
+    }
+    older = tmp_path / "older.jsonl"
+    older.write_bytes(b"\n".join([json.dumps(head, sort_keys=True, separators=(",", ":")).encode(), *kept[1:]]) + b"\n")
+    assert 0 == audit(gatepost, "verify", str(older))[0]  # a good log by itself
+    code, refused = audit(gatepost, "witness", str(tmp_path / "seen"), "--log", str(older))
+    assert (1, False) == (code, refused["ok"])
