@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from support.receiver import Receiver
+
 HERE = Path(__file__).parent
 _numbers = itertools.count(1)
 
@@ -23,9 +25,6 @@ def _load(name: str, path: Path) -> ModuleType:
     sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
-
-
-receiver_module = _load("compat_receiver", HERE / "receiver.py")
 
 
 @pytest.fixture(scope="session")
@@ -48,7 +47,7 @@ def client(gatepost: Any, multimail: ModuleType) -> Iterator[Callable[[str], Any
 
 @pytest.fixture
 def receiver() -> Iterator[Any]:
-    made = receiver_module.Receiver()
+    made = Receiver()
     yield made
     made.close()
 

@@ -24,6 +24,7 @@ from gatepost_notifier.ledger import Ledger
 from gatepost_notifier.settings import NotifierSettings
 from gatepost_notifier.wire import Wire
 from gatepost_runtime import seal, unseal
+from gatepost_runtime.targets import Targets
 from gatepost_store import Queries, Store
 from gatepost_store.migrate import ROLES, migrate
 
@@ -78,7 +79,7 @@ async def receivers() -> AsyncIterator[Callable[[], Any]]:
         receiver = Receiver(**more)
         app = web.Application()
         app.router.add_post("/hook", receiver.take)
-        runner = web.AppRunner(app)
+        runner = web.AppRunner(app, handler_cancellation=True)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
@@ -110,7 +111,7 @@ class House:
         await self.owner.execute(f"INSERT INTO endpoint ({', '.join(values)}) VALUES ({places})", *values.values())
         return endpoint
 
-    async def received(self, thread: str | None = None) -> EmailReceived:
+    async def received(self, thread: str | None = None, **tags: str) -> EmailReceived:
         """An event about a mail that stands in the database."""
         message, thread = new_id("msg"), thread or new_id("thr")
         await self.owner.execute("SET session_replication_role = replica")
@@ -120,8 +121,8 @@ class House:
         )  # fmt: skip
         await self.owner.execute(
             "INSERT INTO message (id, tenant_id, mailbox_id, thread_id, direction, state, last_row, header_from, text,"
-            " subject) VALUES ($1, $2, $3, $4, 'inbound', 'received', 'T01', 'ada@customer.example', 'Hello', 'Hi')",
-            message, self.tenant, self.mailbox, thread,
+            " subject, tags) VALUES ($1, $2, $3, $4, 'inbound', 'received', 'T01', 'ada@customer.example', 'Hello', 'Hi', $5)",
+            message, self.tenant, self.mailbox, thread, json.dumps(tags),
         )  # fmt: skip
         await self.owner.execute("SET session_replication_role = DEFAULT")
         return EmailReceived(
@@ -159,7 +160,7 @@ async def house(postgres: Postgres) -> AsyncIterator[House]:
     store = await Store.open(
         postgres.url("gp_notifier", "secret"), service="notifier", queries=Queries.of("gatepost_notifier")
     )
-    wire = Wire(timeout_s=1, reply_bytes=65_536, is_dev=True, per_host=0, in_all=256)
+    wire = Wire(timeout_s=1, reply_bytes=65_536, targets=Targets(is_dev=True), in_all=256)
     deliverer = Deliverer(Ledger(store), wire, lambda sealed: unseal(KEY, sealed), SETTINGS)
     running = asyncio.create_task(deliverer.run())
     try:

@@ -80,7 +80,7 @@ async def test_after_the_last_attempt_it_is_kept_and_told(house: House, receiver
 
 
 async def test_gone_switches_the_endpoint_off(house: House, receivers: Make) -> None:
-    """410 is a wish; what was not delivered is kept."""
+    """410 is a wish; what was not delivered says why, and is kept for `recover`."""
     receiver = await receivers(answer=lambda _: (410, {}))
     endpoint = await house.endpoint(receiver.url, "*")
     await house.desk.tell(await house.received())
@@ -89,7 +89,7 @@ async def test_gone_switches_the_endpoint_off(house: House, receivers: Make) -> 
         return not await house.owner.fetchval("SELECT is_active FROM endpoint WHERE id = $1", endpoint)
 
     await house.until(is_off)
-    assert (await house.rows(endpoint))[0]["state"] == "pending"
+    assert (await house.rows(endpoint))[0]["state"] == "disabled"
 
 
 async def test_a_redirect_is_followed_by_nobody(house: House, receivers: Make) -> None:

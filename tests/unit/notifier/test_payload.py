@@ -10,9 +10,9 @@ import pytest
 
 from gatepost_contracts.catalogue import EVENTS_BY_TYPE
 from gatepost_contracts.event import Event
+from gatepost_contracts.webhook_words import QUARANTINED_BY_GATING, Naming
 from gatepost_notifier.fanout import Subscription, delivery_id, kind, plan
 from gatepost_notifier.payload import NULLABLE, Scene, body_of, flat
-from gatepost_notifier.words import QUARANTINED_BY_GATING, Naming
 
 MBX, TEN, THR = "mbx_" + "1" * 26, "ten_" + "1" * 26, "thr_" + "1" * 26
 OUT, IN, SUP = "msg_" + "2" * 26, "msg_" + "1" * 26, "sup_" + "1" * 26

@@ -32,4 +32,6 @@ def status(
             table.add_row(stage, str(count))
     console = Console()
     console.print(table)
+    if left.get("dead_letters"):
+        console.print("[red]Some events could not be handled:[/] see `gatepost dead ls`.")
     console.print("quiet" if left.get("quiet") else "at work, or waiting for a person")

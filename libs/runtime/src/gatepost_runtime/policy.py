@@ -25,7 +25,7 @@ from gatepost_runtime.errors import Hopeless, Transient
 from gatepost_runtime.logging import get_logger
 from gatepost_runtime.metrics import Metrics
 from gatepost_runtime.rows import On
-from gatepost_runtime.tracing import Flows
+from gatepost_runtime.tracing import CARRIED, Flows
 
 log = get_logger()
 _REASON_LENGTH = 300
@@ -216,6 +216,7 @@ class Rules:
             "attempts": str(attempt),
             "sequence": str(meta.sequence.stream),
             "subject": raw.subject,
+            **{name: value for name in CARRIED if (value := (raw.headers or {}).get(name))},
         }
         try:
             await self.publish_dead(f"dead.{self.service}.{raw.subject}", raw.data, headers)

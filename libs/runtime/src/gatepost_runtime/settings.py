@@ -7,10 +7,12 @@ import sys
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal, NoReturn, Self, TypeVar
+from typing import Annotated, Any, Literal, NoReturn, Self, TypeVar
 
-from pydantic import Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from gatepost_runtime.targets import Targets
 
 S = TypeVar("S", bound=BaseSettings)
 _FROM_FILES = ("nats_url", "database_url")
@@ -36,6 +38,19 @@ class RuntimeSettings(BaseSettings):
     max_retry_s: float = Field(300, gt=0, description="No retry is delayed longer than this.")
     graceful_timeout_s: float = Field(25, gt=0, description="How long a stop waits for what is running.")
     command_timeout_s: float = Field(5, gt=0, description="How long a command's answer is waited for.")
+    webhook_networks: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Private networks that webhooks may go to, separated by commas, e.g. 10.1.0.0/16; http too, any port.",
+    )
+    otlp_url: str | None = Field(
+        None, description="Where traces go, by OTLP over HTTP, e.g. http://127.0.0.1:4318/v1/traces; empty: nowhere."
+    )
+    trace_ratio: float = Field(1, ge=0, le=1, description="Share of the conversations whose traces are kept.")
+
+    @field_validator("webhook_networks", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
     @model_validator(mode="before")
     @classmethod
@@ -57,6 +72,12 @@ class RuntimeSettings(BaseSettings):
         for name, schemes in (("nats_url", ("nats", "tls")), ("database_url", ("postgresql", "postgres"))):
             if str(getattr(self, name)).partition("://")[0] not in schemes:
                 raise ValueError(f"GATEPOST_{name.upper()} must begin with {schemes[0]}://")
+        try:
+            Targets(self.webhook_networks)
+        except ValueError as error:
+            raise ValueError(f"GATEPOST_WEBHOOK_NETWORKS: {error}") from None
+        if self.otlp_url is not None and not self.otlp_url.startswith(("http://", "https://")):
+            raise ValueError("GATEPOST_OTLP_URL must begin with http:// or https://")
         if not self.public_url.startswith(("http://", "https://")):
             raise ValueError("GATEPOST_PUBLIC_URL must begin with http:// or https://")
         if self.env == "production" and self.keys_dir is None:
@@ -69,6 +90,11 @@ class RuntimeSettings(BaseSettings):
     def is_dev(self) -> bool:
         """True on a developer's machine."""
         return self.env == "dev"
+
+    @property
+    def targets(self) -> Targets:
+        """Where webhooks may go."""
+        return Targets(self.webhook_networks, is_dev=self.is_dev)
 
 
 class StreamSettings(BaseSettings):

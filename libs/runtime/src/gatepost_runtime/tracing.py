@@ -23,6 +23,8 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from gatepost_contracts.event import Event
 
 CORRELATION, CAUSATION, VERSION = "correlation_id", "causation_id", "schema_version"
+CARRIED = ("traceparent", CORRELATION)
+"""What a dead letter keeps of its event's headers."""
 _REMEMBERED = 10_000
 _MAX_ID = 200
 _propagator = TraceContextTextMapPropagator()

@@ -18,6 +18,10 @@ ASKS: Mapping[str, tuple[str, ...]] = {
     "api": ("cmd.gatekeeper.*", "cmd.sender.domain_key"),
     "gatekeeper": ("cmd.gatekeeper.*",),
 }
+READS: Mapping[str, tuple[str, ...]] = {
+    "api": tuple(f"$JS.API.STREAM.{what}.DEAD" for what in ("INFO", "MSG.GET", "MSG.DELETE")),
+}
+"""The doors count, show and drop dead letters."""
 ASKERS: Mapping[str, tuple[str, ...]] = {
     server: tuple(
         [asker for asker, asked in ASKS.items() if any(s.startswith(f"cmd.{server}.") for s in asked)] + [OPERATOR]
@@ -55,6 +59,7 @@ def rights_of(service: str) -> Rights:
     publish += _durable_rights(durables)
     publish += [f"dead.{service}.>"] if durables else []
     publish += ASKS.get(service, ())
+    publish += READS.get(service, ())
     served = serves(service)
     subscribe = [f"{inbox(service)}.>"] + ([f"{served} {service}"] if served else [])
     return Rights(tuple(publish), tuple(subscribe), answers=served is not None)

@@ -44,7 +44,8 @@ GRANT INSERT (id, tenant_id, address, display_name, mode, drafting, provider, sy
 GRANT UPDATE (display_name, drafting, system_prompt, signature_block, auto_cc, auto_bcc, forward_inbound, default_gate_timing,
     scheduling_enabled, mcp_configured, ai_disclosure, deleted_at) ON mailbox TO gp_api;
 GRANT UPDATE (name, oversight_email, physical_address) ON tenant TO gp_api;
-GRANT UPDATE (state, due_at, attempts, claimed_until) ON webhook_delivery TO gp_api;
+GRANT INSERT ON webhook_delivery TO gp_api; -- a test event that somebody asked for
+GRANT UPDATE (state, due_at, attempts, claimed_until, redeliveries, is_first) ON webhook_delivery TO gp_api;
 
 -- gatekeeper: every state of outbound mail up to released, decisions, grants, modes, pauses
 GRANT UPDATE (state, version, last_row, revision, content, recipients, subject, to_addresses, cc_addresses, has_attachments, placeholder,
@@ -80,4 +81,4 @@ GRANT INSERT, UPDATE ON dkim_key, sts_policy, tls_session TO gp_sender;
 
 -- notifier: its own queue
 GRANT INSERT, UPDATE ON webhook_delivery TO gp_notifier;
-GRANT UPDATE (is_active, disabled_reason, failing_since, last_success_at) ON endpoint TO gp_notifier;
+GRANT UPDATE (is_active, disabled_reason, failing_since, last_success_at, last_error, old_used_at) ON endpoint TO gp_notifier;

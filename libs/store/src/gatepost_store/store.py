@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any
 
 from gatepost_contracts.ids import new_id
@@ -15,7 +16,7 @@ from gatepost_oversight.move import Move, On
 from gatepost_oversight.sql import SERVICES
 from gatepost_store.errors import SchemaError, StepRefused, StoreUnavailable
 from gatepost_store.migrate import files
-from gatepost_store.outbox import DELETE, Outbox, Publisher
+from gatepost_store.outbox import DELETE, Outbox, Publisher, put_back
 from gatepost_store.pool import Connection, Pool, Record, as_unavailable, open_pool
 from gatepost_store.queries import Queries
 from gatepost_store.reading import Reading
@@ -147,6 +148,16 @@ class Store:
             return await self._outbox.sweep_once(self._writes, older_than_s=older_than_s)
         except StoreUnavailable:
             return 0
+
+    async def republish(
+        self, event_ids: Sequence[str], *, not_before: datetime | None = None, tenant_id: str | None = None
+    ) -> int:
+        """Have these events published once more by the services that own them; how many will be.
+
+        With `tenant_id` only events of that tenant are. Not before `not_before`: see `outbox.put_back`.
+        """
+        async with as_unavailable(), self._writes.acquire(timeout=self.settings.connect_timeout_s) as connection:
+            return await put_back(connection, event_ids, not_before=not_before, tenant_id=tenant_id)
 
     def _published(self, ids: Sequence[str]) -> None:
         if self._writer is not None:

@@ -10,6 +10,8 @@ from gatepost_api.caller import KeyRing
 from gatepost_api.door import build
 from gatepost_api.office import Office
 from gatepost_api.settings import ApiSettings
+from gatepost_runtime.dead import DeadLetters
+from gatepost_runtime.errors import Unavailable
 from gatepost_runtime.main import serve
 from gatepost_runtime.rows import Wired
 from gatepost_runtime.service import Service
@@ -26,13 +28,20 @@ async def wire(service: Service) -> Wired:
     async def ready() -> bool:
         return await service.store_problem() is None
 
+    def dead() -> DeadLetters:
+        client = service.broker.client
+        if client is None or not client.is_connected:
+            raise Unavailable("the broker is away")
+        return DeadLetters(client.jetstream(timeout=2))
+
     async def forget() -> None:
         await service.store.execute("forget_requests", settings.idempotency_h)
 
     office = Office(
         store=service.store, ask=service.ask, settings=settings, is_dev=service.settings.is_dev,
         public_url=service.settings.public_url, token_key=service.keys.token,
-        notifier_seal=service.keys.seal_public("notifier"), keys=keys, ready=ready,
+        notifier_seal=service.keys.seal_public("notifier"), keys=keys,
+        targets=service.settings.targets, dead=dead, ready=ready,
     )  # fmt: skip
     return Wired(
         http=build(office),

@@ -70,7 +70,7 @@ async def create_mailbox(office: Office, call: Call) -> Reply:
     urls = {name: fields.text(name, most=2000) for name, _ in _URLS}
     for url in urls.values():
         if url:
-            await hooks.check_url(url, is_dev=office.is_dev)
+            await hooks.check_url(office, url)
     made = await office.store.fetchval(
         "add_mailbox", new_id("mbx"), call.caller.tenant_id, address, display_name, mode.value,
         fields.flag("drafting") or False, fields.text("system_prompt", most=20_000) or "",
@@ -130,7 +130,7 @@ async def update_mailbox(office: Office, call: Call) -> Reply:
     copies = {name: _one_address(call, name) for name in ("auto_cc", "auto_bcc")}
     for name, _ in _URLS:
         if url := fields.text(name, most=2000):
-            await hooks.check_url(url, is_dev=office.is_dev)
+            await hooks.check_url(office, url)
     if mode is not None or ceiling is not None:
         await _set_mode(office, call, row, mode or Mode(row["mode"]), ceiling)
     if others:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from gatepost_api import auditing, boxes, credentials, deciding, hooks, machine, reading, writing
+from gatepost_api import auditing, boxes, credentials, dead, deciding, hook_log, hooks, machine, reading, writing
 from gatepost_api.office import Call, Office, Reply
 
 CommandFunction = Callable[[Office, Call], Awaitable[Reply]]
@@ -38,7 +38,12 @@ COMMANDS: dict[str, CommandFunction] = {
     "get_webhook": hooks.get_webhook,
     "update_webhook": hooks.update_webhook,
     "delete_webhook": hooks.delete_webhook,
-    "list_webhook_deliveries": hooks.list_webhook_deliveries,
+    "rotate_webhook_secret": hooks.rotate_webhook_secret,
+    "test_webhook": hook_log.test_webhook,
+    "recover_webhook": hook_log.recover_webhook,
+    "list_webhook_deliveries": hook_log.list_webhook_deliveries,
+    "get_webhook_delivery": hook_log.get_webhook_delivery,
+    "redeliver_webhook": hook_log.redeliver_webhook,
     "list_api_keys": credentials.list_api_keys,
     "create_api_key": credentials.create_api_key,
     "revoke_api_key": credentials.revoke_api_key,
@@ -51,6 +56,10 @@ COMMANDS: dict[str, CommandFunction] = {
     "get_audit_receipt": auditing.get_audit_receipt,
     "get_account": boxes.get_account,
     "status": machine.status,
+    "list_dead_letters": dead.list_dead_letters,
+    "get_dead_letter": dead.get_dead_letter,
+    "redrive_dead_letter": dead.redrive_dead_letter,
+    "drop_dead_letter": dead.drop_dead_letter,
     "show_unsubscribe": machine.show_unsubscribe,
     "unsubscribe": machine.unsubscribe,
     "health": machine.health,

@@ -32,6 +32,13 @@ CODES: dict[str, tuple[int, str, str]] = {
     "ambiguous": (409, "Several drafts answer this mail.", "Decide on one of `candidates`."),
     "address_taken": (409, "This address is taken.", "Take one of `suggestions`."),
     "paused": (409, "Sending is paused.", "An operator resumes it."),
+    "webhook_off": (409, "This webhook is switched off.", "Set is_active to true first."),
+    "not_redrivable": (409, "No record of ours makes this event.", "See `gatepost dead edit`."),
+    "rotation_under_way": (
+        409,
+        "A rotation is under way.",
+        "Send complete: true when the receiver knows the new secret, or grace_s: 0 to end the old ones at once.",
+    ),
     "too_large": (413, "The request is too large.", "See `limit_bytes`."),
     "idempotency_key_reused": (422, "This idempotency key was used for another request.", "Use a new key."),
     "rate_limited": (429, "Too many requests.", "Wait for `Retry-After` seconds."),

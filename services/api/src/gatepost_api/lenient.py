@@ -43,6 +43,8 @@ ALIASES: dict[str, dict[str, tuple[str, ...]]] = {
     "update_mailbox": {"mailbox": BOX, "display_name": ("display_name", "name"),
                        "oversight_mode": ("oversight_mode", "mode")},
     "create_webhook": {"mailbox": BOX, "secret": ("secret", "signing_secret")},
+    "rotate_webhook_secret": {"secret": ("secret", "signing_secret")},
+    "test_webhook": {"event": ("event", "event_type", "type")},
     "add_suppression": {"address": ("address", "email_address", "email"), "mailbox": BOX},
     "remove_suppression": {"address": ("address", "email_address", "email")},
     "delete_webhook": {"id": ("id", "webhook_id")},
@@ -51,7 +53,10 @@ ALIASES: dict[str, dict[str, tuple[str, ...]]] = {
     "delete_pause": {"id": ("id", "pause_id")},
 }  # fmt: skip
 _EVERYWHERE: dict[str, tuple[str, ...]] = {"mailbox": BOX, "message_id": MAIL}
-_NO_MAIL = frozenset({"delete_webhook", "get_webhook", "update_webhook", "revoke_api_key", "delete_pause"})
+_NO_MAIL = frozenset({
+    "delete_webhook", "get_webhook", "update_webhook", "revoke_api_key", "delete_pause", "rotate_webhook_secret",
+    "test_webhook", "recover_webhook", "get_webhook_delivery", "redeliver_webhook",
+})  # fmt: skip
 _TRUE, _FALSE = frozenset({"true", "1", "yes", "on"}), frozenset({"false", "0", "no", "off", ""})
 _ADDRESS = re.compile(r"^[^\s@<>,;\"\\\x00-\x1f]{1,64}@[^\s@<>,;\"\\\x00-\x1f]{1,253}$")
 

@@ -11,12 +11,14 @@ from gatepost_api.credentials import suppress
 from gatepost_api.errors import Refusal
 from gatepost_api.office import Call, Office, Reply
 from gatepost_mail import tokens
+from gatepost_runtime.logging import get_logger
 
+log = get_logger()
 _LOOK_BACK = timedelta(days=3)
 # Stages that wait for a person, or for a moment that was chosen; all others are the machine's.
-_WAITING = frozenset({"held", "uncertain", "quarantined", "revising_by_agent", "scheduled"})
+_WAITING = frozenset({"held", "uncertain", "quarantined", "revising_by_agent", "scheduled", "dead_letters"})
 _STAGES = ("received", "drafting", "drafted", "held", "revising", "revising_by_agent", "scheduled", "released", "sending",
-           "deferred", "uncertain", "quarantined", "outbox", "webhook_pending")  # fmt: skip
+           "deferred", "uncertain", "quarantined", "outbox", "webhook_pending", "dead_letters")  # fmt: skip
 
 
 async def status(office: Office, call: Call) -> Reply:
@@ -26,8 +28,18 @@ async def status(office: Office, call: Call) -> Reply:
     if row:
         counts |= {"received": row["received"], "outbox": row["outbox"], "webhook_pending": row["webhook_pending"]}
     left: dict[str, Any] = {stage: int(counts.get(stage, 0)) for stage in _STAGES}
+    left["dead_letters"] = await _dead_letters(office)
     left["quiet"] = all(left[stage] == 0 for stage in _STAGES if stage not in _WAITING)
     return Reply(left)
+
+
+async def _dead_letters(office: Office) -> int | None:
+    """Of the whole installation; None while the broker cannot be asked."""
+    try:
+        return await office.dead().count()
+    except Exception as reason:
+        log.warning("dead letters could not be counted", reason=type(reason).__name__)
+        return None
 
 
 async def health(office: Office, _: Call) -> Reply:

@@ -20,6 +20,8 @@ from gatepost_contracts.commands import Command, CommandReply, Door
 from gatepost_contracts.ids import new_id
 from gatepost_mail import tokens
 from gatepost_oversight.credential import Role
+from gatepost_runtime.dead import DeadLetters
+from gatepost_runtime.targets import Targets
 from gatepost_store import Actor, Store
 
 NOBODY = Caller("", "", "", "service", "", "", frozenset())
@@ -63,6 +65,8 @@ class Office:
     token_key: bytes
     notifier_seal: X25519PublicKey
     keys: KeyRing
+    targets: Targets
+    dead: Callable[[], DeadLetters]
     ready: Callable[[], Awaitable[bool]]
     openapi: Callable[[], dict[str, Any]] = dict
 

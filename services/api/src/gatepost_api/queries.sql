@@ -254,15 +254,30 @@ SELECT e.*, b.address AS mailbox_address FROM endpoint e LEFT JOIN mailbox b ON 
    AND ($3::text[] IS NULL OR e.mailbox_id = ANY($3::text[])) ORDER BY e.id DESC;
 
 -- add_endpoint --
-INSERT INTO endpoint (id, tenant_id, mailbox_id, url, events, source, signature_format, payload, secret_sealed, secret_hint)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10);
+INSERT INTO endpoint (id, tenant_id, mailbox_id, url, events, source, signature_format, payload, secret_sealed, secret_hint,
+                      signing_sealed, public_key, filter_tags, filter_threads)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14);
 
 -- update_endpoint --
 UPDATE endpoint SET url = coalesce($3::text, url), events = coalesce($4::text[], events),
-       is_active = coalesce($5::boolean, is_active),
+       is_active = coalesce($5::boolean, is_active), filter_tags = coalesce($6::text[], filter_tags),
+       filter_threads = coalesce($7::text[], filter_threads),
        disabled_reason = CASE WHEN $5::boolean THEN NULL ELSE disabled_reason END,
        failing_since = CASE WHEN $5::boolean THEN NULL ELSE failing_since END
  WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL;
+
+-- rotate_secret --
+-- A new secret; the old one stays valid for the grace. While a rotation is under way only a grace of zero starts another.
+UPDATE endpoint
+   SET old_secret_sealed = CASE WHEN $5 > 0 THEN secret_sealed END, old_used_at = NULL,
+       old_valid_until = CASE WHEN $5 > 0 THEN now() + make_interval(secs => $5) END,
+       secret_sealed = $3, secret_hint = $4
+ WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL
+   AND ($5 = 0 OR old_secret_sealed IS NULL OR old_valid_until <= now());
+
+-- complete_rotation --
+-- The receiver knows the new secret: the old one signs no more.
+UPDATE endpoint SET old_secret_sealed = NULL, old_valid_until = NULL WHERE tenant_id = $1 AND id = $2;
 
 -- end_endpoint --
 UPDATE endpoint SET deleted_at = now(), is_active = false WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL RETURNING id;
@@ -272,12 +287,69 @@ UPDATE endpoint SET deleted_at = now(), is_active = false
  WHERE tenant_id = $1 AND mailbox_id = $2 AND source = $3 AND deleted_at IS NULL;
 
 -- webhook_deliveries --
-SELECT w.id, w.endpoint_id, w.event_id, w.event_type, w.alias, w.message_id, w.state, w.attempts, w.response_status,
-       w.error, w.latency_ms, w.created_at, w.last_attempt_at, w.due_at, w.delivered_at, e.url
+SELECT w.id, w.endpoint_id, w.event_id, w.event_type, w.alias, w.message_id, w.thread_id, w.state, w.attempts, w.redeliveries,
+       w.response_status, w.error, w.excerpt, w.latency_ms, w.tried, w.is_first, w.created_at, w.last_attempt_at, w.due_at,
+       w.delivered_at, e.url
   FROM webhook_delivery w JOIN endpoint e ON e.id = w.endpoint_id
  WHERE w.tenant_id = $1 AND ($2::text IS NULL OR w.endpoint_id = $2) AND ($3::text IS NULL OR w.state = $3)
    AND ($4::text IS NULL OR w.event_type = $4 OR w.alias = $4) AND ($5::text IS NULL OR w.message_id = $5)
- ORDER BY w.created_at DESC, w.id DESC LIMIT $6 OFFSET $7;
+   AND ($7::timestamptz IS NULL OR (w.created_at, w.id) < ($7, $8::text))
+   AND ($9::text[] IS NULL OR w.mailbox_id = ANY($9))
+ ORDER BY w.created_at DESC, w.id DESC LIMIT $6;
+
+-- webhook_delivery --
+SELECT w.*, e.url, e.is_active AND e.deleted_at IS NULL AS is_active
+  FROM webhook_delivery w JOIN endpoint e ON e.id = w.endpoint_id
+ WHERE w.tenant_id = $1 AND w.id = $2 AND ($3::text[] IS NULL OR w.mailbox_id = ANY($3));
+
+-- add_test_delivery --
+-- A test event; it belongs to no thread and waits for nothing.
+INSERT INTO webhook_delivery (id, tenant_id, mailbox_id, endpoint_id, event_id, event_type, alias, place, body, is_first)
+VALUES ($1, $2, $3, $4, 'test.' || $1, $5, $6, 0, $7, true);
+
+-- redeliver --
+-- Once more from the first attempt, with the same id and bytes.
+UPDATE webhook_delivery SET state = 'pending', attempts = 0, due_at = now(), claimed_until = NULL,
+       redeliveries = redeliveries + CASE WHEN state = 'pending' THEN 0 ELSE 1 END,
+       is_first = CASE WHEN state = 'pending' THEN is_first ELSE thread_id IS NULL END
+ WHERE tenant_id = $1 AND id = $2 AND (claimed_until IS NULL OR claimed_until < now());
+
+-- recoverable --
+-- What `recover` would send again, and what waits anyhow.
+SELECT count(*) FILTER (WHERE w.state = ANY($3::text[]) AND ($4::timestamptz IS NULL OR w.created_at >= $4)
+         AND ($5::timestamptz IS NULL OR w.created_at < $5) AND ($6::text IS NULL OR w.event_type = $6 OR w.alias = $6)
+         AND ($7::text IS NULL OR w.message_id = $7) AND ($8::text IS NULL OR w.thread_id = $8)) AS again,
+       count(*) FILTER (WHERE w.state = 'pending') AS pending
+  FROM webhook_delivery w WHERE w.tenant_id = $1 AND w.endpoint_id = $2;
+
+-- recover --
+-- Send again, the oldest first and at most so many.
+UPDATE webhook_delivery w SET state = 'pending', attempts = 0, due_at = now(), claimed_until = NULL,
+       redeliveries = w.redeliveries + 1, is_first = w.thread_id IS NULL
+  FROM (SELECT id FROM webhook_delivery w
+         WHERE w.tenant_id = $1 AND w.endpoint_id = $2 AND w.state = ANY($3::text[])
+           AND ($4::timestamptz IS NULL OR w.created_at >= $4) AND ($5::timestamptz IS NULL OR w.created_at < $5)
+           AND ($6::text IS NULL OR w.event_type = $6 OR w.alias = $6)
+           AND ($7::text IS NULL OR w.message_id = $7) AND ($8::text IS NULL OR w.thread_id = $8)
+         ORDER BY w.created_at, w.id LIMIT $9) chosen
+ WHERE w.id = chosen.id;
+
+-- look_again --
+-- An endpoint that somebody says is back is tried at once, not at the next probe.
+UPDATE endpoint SET failing_since = NULL WHERE id = $1;
+
+-- hurry --
+-- What waits for its next attempt goes now.
+UPDATE webhook_delivery SET due_at = now() WHERE endpoint_id = $1 AND state = 'pending' AND due_at > now();
+
+-- promote_endpoint --
+-- The oldest undelivered one of each thread of this endpoint is its first, unless one is already.
+UPDATE webhook_delivery w SET is_first = true
+  FROM (SELECT DISTINCT ON (d.thread_id) d.id, d.thread_id FROM webhook_delivery d
+         WHERE d.endpoint_id = $1 AND d.state = 'pending' ORDER BY d.thread_id, d.place, d.id) oldest
+ WHERE w.id = oldest.id AND NOT w.is_first
+   AND NOT EXISTS (SELECT 1 FROM webhook_delivery f WHERE f.endpoint_id = $1 AND f.thread_id = oldest.thread_id
+                      AND f.state = 'pending' AND f.is_first);
 
 -- keys --
 SELECT k.*, p.name AS principal_name, p.kind FROM api_key k JOIN principal p ON p.id = k.principal_id
@@ -335,6 +407,10 @@ SELECT (SELECT count(*) FROM message m JOIN mailbox b ON b.id = m.mailbox_id JOI
             GROUP BY 1) s) AS stages,
        (SELECT count(*) FROM outbox WHERE tenant_id = $1) AS outbox,
        (SELECT count(*) FROM webhook_delivery WHERE tenant_id = $1 AND state = 'pending') AS webhook_pending;
+
+-- in_outbox --
+-- Does this event wait to be published?
+SELECT EXISTS (SELECT 1 FROM outbox WHERE id = $1);
 
 -- mailbox_of_token --
 -- The mailbox that an unsubscribe link speaks of; a link outlives its mailbox.

@@ -16,8 +16,8 @@ async def wire(service: Service) -> Wired:
     settings = NotifierSettings()
     key = service.keys.seal_private("notifier")
     post = Wire(
-        timeout_s=settings.timeout_s, reply_bytes=settings.reply_bytes, is_dev=service.settings.is_dev,
-        per_host=0, in_all=settings.in_flight,
+        timeout_s=settings.timeout_s, reply_bytes=settings.reply_bytes, targets=service.settings.targets,
+        in_all=settings.in_flight,
     )  # fmt: skip
     deliverer = Deliverer(Ledger(service.store), post, lambda sealed: unseal(key, sealed), settings)
     return Wired(

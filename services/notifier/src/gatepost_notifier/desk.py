@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -33,8 +33,9 @@ class Desk:
             if not planned:
                 return
             scene = await self._scene(event)
-            for one in planned:
-                await self._add(event, one, scene)
+            wanted = [one for one in planned if one.subscription.takes(scene.message, scene.thread)]
+            if wanted:
+                await self._add(event, wanted, scene)
         self._wake()
 
     @asynccontextmanager
@@ -50,13 +51,20 @@ class Desk:
             if users > 1:
                 self._threads[thread] = lock, users - 1
 
-    async def _add(self, event: Event, one: Planned, scene: Scene) -> None:
-        gated = sees_gated(one.naming, one.subscription.source)
-        body = body_of(scene, one.id, one.naming, is_thin=one.subscription.is_thin, may_see_gated=gated)
+    async def _add(self, event: Event, planned: Sequence[Planned], scene: Scene) -> None:
+        bodies = [
+            body_of(scene, one.id, one.naming, is_thin=one.subscription.is_thin,
+                    may_see_gated=sees_gated(one.naming, one.subscription.source)) for one in planned
+        ]  # fmt: skip
+        thread = getattr(event, "thread_id", None)
+        endpoints = [one.subscription.id for one in planned]
         await self._store.execute(
-            "add_delivery", one.id, event.tenant_id, event.mailbox_id, one.subscription.id, event.event_id, event.type,
-            one.naming.alias, getattr(event, "message_id", None), getattr(event, "thread_id", None), place(event), body,
+            "add_deliveries", event.tenant_id, event.mailbox_id, event.event_id, event.type,
+            getattr(event, "message_id", None), thread, place(event), [one.id for one in planned], endpoints,
+            [one.naming.alias for one in planned], bodies,
         )  # fmt: skip
+        if thread is not None:
+            await self._store.execute("promote", endpoints, [thread] * len(endpoints))
 
     async def _scene(self, event: Event) -> Scene:
         """What the payloads of this event are made of."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gatepost_contracts.event import Event
-from gatepost_notifier.words import (
+from gatepost_contracts.webhook_words import (
     MAILBOX_WORDS,
     OVERSIGHT_WORDS,
     Naming,
@@ -31,12 +31,25 @@ class Subscription:
     source: str
     events: tuple[str, ...]
     is_thin: bool
+    tags: tuple[str, ...] = ()
+    threads: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, row: Any) -> Subscription:
         """From its row."""
-        is_thin = row["payload"] == "thin"
-        return cls(row["id"], row["tenant_id"], row["mailbox_id"], row["source"], tuple(row["events"]), is_thin)
+        return cls(
+            row["id"], row["tenant_id"], row["mailbox_id"], row["source"], tuple(row["events"]),
+            row["payload"] == "thin", tuple(row["filter_tags"]), tuple(row["filter_threads"]),
+        )  # fmt: skip
+
+    def takes(self, message: Any, thread: Any) -> bool:
+        """True for a mail that its filters let through: any of the tags, and any of the threads, by either id."""
+        tags = {str(k): str(v) for k, v in (message.get("tags") or {}).items()}
+        words = {*tags, *(f"{key}={value}" for key, value in tags.items())}
+        ids = {thread.get("id"), thread.get("external_id")}
+        return (not self.tags or not words.isdisjoint(self.tags)) and (
+            not self.threads or not ids.isdisjoint(self.threads)
+        )
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from gatepost_contracts.event import Event
-from gatepost_notifier.words import OVERSIGHT_SEEN, QUARANTINED_BY_GATING, RELEASED_BY_DECISION, Naming
+from gatepost_contracts.webhook_words import OVERSIGHT_SEEN, QUARANTINED_BY_GATING, RELEASED_BY_DECISION, Naming
 
 API_VERSION = "2026-11-01"
 BODY_LIMIT = 64 * 1024

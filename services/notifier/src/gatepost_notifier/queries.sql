@@ -1,6 +1,6 @@
 -- subscriptions --
 -- Who may want to hear of an event of this tenant.
-SELECT id, tenant_id, mailbox_id, source, events, payload FROM endpoint
+SELECT id, tenant_id, mailbox_id, source, events, payload, filter_tags, filter_threads FROM endpoint
  WHERE tenant_id = $1 AND is_active AND deleted_at IS NULL AND created_at <= $2::timestamptz + interval '5 seconds';
 
 -- mailbox --
@@ -37,68 +37,102 @@ SELECT id, recipient, reply, code, enhanced FROM delivery WHERE id = ANY($1::tex
 -- The effective mode of a step.
 SELECT record FROM audit_record WHERE subject_id = $1 AND seq = $2;
 
--- add_delivery --
--- One delivery to be; a repeat of the event adds nothing.
+-- add_deliveries --
+-- The deliveries of one event; a repeat of the event adds nothing. One without a thread waits for nobody.
 INSERT INTO webhook_delivery (id, tenant_id, mailbox_id, endpoint_id, event_id, event_type, alias, message_id, thread_id,
-                              place, body)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+                              place, body, is_first)
+SELECT d.id, $1, $2, d.endpoint_id, $3, $4, d.alias, $5, $6, $7, d.body, $6::text IS NULL
+  FROM unnest($8::text[], $9::text[], $10::text[], $11::bytea[]) AS d(id, endpoint_id, alias, body)
 ON CONFLICT (id) DO NOTHING;
+
+-- promote --
+-- The oldest undelivered one of each thread is its first, unless one is already. Run after the commit of what was added or
+-- ended, by both sides: the later of two that race sees what the other did.
+UPDATE webhook_delivery w SET is_first = true
+  FROM (SELECT DISTINCT endpoint_id, thread_id FROM unnest($1::text[], $2::text[]) AS t(endpoint_id, thread_id)
+         WHERE thread_id IS NOT NULL) t,
+       LATERAL (SELECT d.id FROM webhook_delivery d
+                 WHERE d.endpoint_id = t.endpoint_id AND d.thread_id = t.thread_id AND d.state = 'pending'
+                 ORDER BY d.place, d.id LIMIT 1) oldest
+ WHERE w.id = oldest.id AND NOT w.is_first
+   AND NOT EXISTS (SELECT 1 FROM webhook_delivery f
+                    WHERE f.endpoint_id = t.endpoint_id AND f.thread_id = t.thread_id AND f.state = 'pending' AND f.is_first);
+
+-- promote_left --
+-- Threads that a crash left without a first one.
+UPDATE webhook_delivery w SET is_first = true
+  FROM (SELECT DISTINCT ON (d.endpoint_id, d.thread_id) d.id, d.endpoint_id, d.thread_id FROM webhook_delivery d
+         WHERE d.state = 'pending' AND NOT d.is_first ORDER BY d.endpoint_id, d.thread_id, d.place, d.id) oldest
+ WHERE w.id = oldest.id
+   AND NOT EXISTS (SELECT 1 FROM webhook_delivery f
+                    WHERE f.endpoint_id = oldest.endpoint_id AND f.thread_id = oldest.thread_id AND f.state = 'pending'
+                      AND f.is_first);
+
+-- end_with_endpoint --
+-- What waits for an endpoint that was switched off or ended will not arrive, and says so.
+UPDATE webhook_delivery w
+   SET state = CASE WHEN e.deleted_at IS NULL THEN 'disabled' ELSE 'deleted' END, claimed_until = NULL, is_first = false
+  FROM endpoint e
+ WHERE e.id = w.endpoint_id AND w.state = 'pending' AND NOT (e.is_active AND e.deleted_at IS NULL);
 
 -- endpoints_due --
 -- Endpoints that something is due for.
 SELECT e.id, e.tenant_id, e.mailbox_id, e.url, e.signature_format, e.secret_sealed, e.old_secret_sealed,
-       e.old_valid_until, e.failing_since
+       e.old_valid_until, e.signing_sealed, e.failing_since
   FROM endpoint e
  WHERE e.is_active AND e.deleted_at IS NULL
    AND EXISTS (SELECT 1 FROM webhook_delivery d
-                WHERE d.endpoint_id = e.id AND d.state = 'pending' AND d.due_at <= now()
+                WHERE d.endpoint_id = e.id AND d.state = 'pending' AND d.is_first AND d.due_at <= now()
                   AND (d.claimed_until IS NULL OR d.claimed_until < now()));
 
 -- claim --
--- Deliveries of one endpoint to try now, one per thread and the oldest first; nobody else takes them before the lease ends.
+-- Deliveries to try now, so many of each endpoint and the oldest first; nobody else takes them before the lease ends.
 UPDATE webhook_delivery w
    SET claimed_until = now() + make_interval(secs => $3), attempts = w.attempts + 1, last_attempt_at = now()
-  FROM (SELECT d.id FROM webhook_delivery d
-         WHERE d.endpoint_id = $1 AND d.state = 'pending' AND d.due_at <= now()
-           AND (d.claimed_until IS NULL OR d.claimed_until < now())
-           AND NOT EXISTS (SELECT 1 FROM webhook_delivery f
-                            WHERE f.endpoint_id = d.endpoint_id AND f.thread_id = d.thread_id AND f.state = 'pending'
-                              AND (f.place, f.id) < (d.place, d.id))
-         ORDER BY d.due_at, d.place LIMIT $2 FOR UPDATE OF d SKIP LOCKED) due
+  FROM unnest($1::text[], $2::integer[]) AS e(id, free),
+       LATERAL (SELECT d.id FROM webhook_delivery d
+                 WHERE d.endpoint_id = e.id AND d.state = 'pending' AND d.is_first AND d.due_at <= now()
+                   AND (d.claimed_until IS NULL OR d.claimed_until < now())
+                 ORDER BY d.due_at LIMIT e.free FOR UPDATE OF d SKIP LOCKED) due
  WHERE w.id = due.id
-RETURNING w.id, w.endpoint_id, w.tenant_id, w.mailbox_id, w.event_id, w.event_type, w.body, w.attempts;
+RETURNING w.id, w.endpoint_id, w.tenant_id, w.mailbox_id, w.event_id, w.event_type, w.thread_id, w.body, w.attempts;
 
--- delivered --
--- The receiver took it.
-UPDATE webhook_delivery
-   SET state = 'delivered', delivered_at = now(), claimed_until = NULL, response_status = $2, excerpt = $3, error = NULL,
-       latency_ms = $4
- WHERE id = $1 AND state = 'pending';
-
--- retry --
--- It did not; again later.
-UPDATE webhook_delivery
-   SET due_at = now() + make_interval(secs => $2), claimed_until = NULL, response_status = $3, excerpt = $4, error = $5,
-       latency_ms = $6
- WHERE id = $1 AND state = 'pending';
-
--- failed --
--- It was the last attempt; kept for redelivery.
-UPDATE webhook_delivery
-   SET state = 'failed', claimed_until = NULL, response_status = $2, excerpt = $3, error = $4, latency_ms = $5
- WHERE id = $1 AND state = 'pending'
-RETURNING id;
+-- outcomes --
+-- What came of attempts. A failed one is added to the list of those tried, of which the last 20 are kept.
+UPDATE webhook_delivery w
+   SET state = o.state, claimed_until = NULL, response_status = o.status, excerpt = o.excerpt,
+       error = nullif(o.error, ''), latency_ms = o.latency_ms,
+       due_at = CASE WHEN o.state = 'pending' THEN now() + make_interval(secs => o.wait_s) ELSE w.due_at END,
+       delivered_at = CASE WHEN o.state = 'delivered' THEN now() END,
+       is_first = CASE WHEN o.state = 'pending' THEN w.is_first ELSE false END,
+       tried = CASE WHEN o.error = '' THEN w.tried ELSE
+           (CASE WHEN jsonb_array_length(w.tried) >= 20 THEN w.tried - 0 ELSE w.tried END) || jsonb_build_object(
+               'at', w.last_attempt_at, 'status', o.status, 'error', o.error, 'latency_ms', o.latency_ms) END
+  FROM unnest($1::text[], $2::text[], $3::double precision[], $4::integer[], $5::text[], $6::text[], $7::integer[])
+       AS o(id, state, wait_s, status, excerpt, error, latency_ms)
+ WHERE w.id = o.id AND w.state = 'pending';
 
 -- give_back --
--- An attempt that did not begin.
-UPDATE webhook_delivery SET claimed_until = NULL, attempts = greatest(0, attempts - 1) WHERE id = $1 AND state = 'pending';
+-- Attempts that did not begin.
+UPDATE webhook_delivery SET claimed_until = NULL, attempts = greatest(0, attempts - 1)
+ WHERE id = ANY($1::text[]) AND state = 'pending';
 
 -- succeeded --
--- The endpoint works.
-UPDATE endpoint SET last_success_at = now(), failing_since = NULL
- WHERE id = $1 AND (failing_since IS NOT NULL OR last_success_at IS NULL OR last_success_at < now() - interval '10 seconds');
+-- These endpoints work.
+UPDATE endpoint SET last_success_at = now(), failing_since = NULL, last_error = NULL
+ WHERE id = ANY($1::text[])
+   AND (failing_since IS NOT NULL OR last_success_at IS NULL OR last_success_at < now() - interval '10 seconds');
 
 -- failing --
--- The endpoint fails; since when, if it was not failing before.
-UPDATE endpoint SET failing_since = now() WHERE id = $1 AND failing_since IS NULL;
+-- An endpoint fails; since when, and why the last time.
+UPDATE endpoint SET failing_since = coalesce(failing_since, now()), last_error = $2
+ WHERE id = $1 AND (failing_since IS NULL OR last_error IS DISTINCT FROM $2)
+RETURNING failing_since;
 
+-- failing_since --
+SELECT failing_since FROM endpoint WHERE id = $1;
+
+-- old_secret_used --
+-- The old secret of a rotation signed once more.
+UPDATE endpoint SET old_used_at = now()
+ WHERE id = $1 AND (old_used_at IS NULL OR old_used_at < now() - interval '1 minute');

@@ -22,6 +22,9 @@ class NotifierSettings(BaseSettings):
     in_flight: int = Field(256, ge=1, description="Deliveries to all endpoints at a time.")
     poll_s: float = Field(0.5, gt=0, description="How often the table is looked at for what is due.")
     disable_after_s: float = Field(432_000, gt=0, description="An endpoint that only failed for this long is disabled.")
+    breaker_failures: int = Field(20, ge=1, description="Failures in a row after which an endpoint is only probed.")
+    breaker_pause_s: float = Field(30, gt=0, description="Time to the first probe of such an endpoint; then doubled.")
+    breaker_longest_s: float = Field(300, gt=0, description="No probe is further away than this.")
     reply_bytes: int = Field(65_536, ge=0, description="How much of an endpoint's reply is read.")
     workers: int = Field(32, ge=2, description="Events turned into deliveries at a time.")
 

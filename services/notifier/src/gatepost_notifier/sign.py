@@ -3,6 +3,7 @@
 X-MultiMail-Signature is HMAC-SHA256 of the raw body under the secret string as it stands; it has no time and no id, so
 it does not stop a replay. The triple signs `id.timestamp.body` under the decoded secret, once per valid secret.
 While a secret rotates, the triple carries both; the old header can carry one value and stays on the old secret.
+An endpoint that has an Ed25519 key gets `v1a,` beside them, which its public key alone verifies (Standard Webhooks).
 """
 
 from __future__ import annotations
@@ -11,9 +12,20 @@ import base64
 import binascii
 import hashlib
 import hmac
-from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 PREFIX = "whsec_"
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """The readable secrets of one endpoint at one moment; `old` only while its grace lasts."""
+
+    current: str
+    old: str | None = None
+    ed25519: bytes | None = None  # the 32 bytes of the private key
 
 
 def key_of(secret: str) -> bytes:
@@ -32,23 +44,28 @@ def legacy_signature(body: bytes, secret: str, form: str) -> str:
     return digest if form == "hex" else f"sha256={digest}"
 
 
-def triple_signature(webhook_id: str, timestamp: int, body: bytes, secrets: Sequence[str]) -> str:
-    """The value of webhook-signature: one `v1,` per secret, separated by a space."""
+def triple_signature(webhook_id: str, timestamp: int, body: bytes, secrets: Secrets) -> str:
+    """The value of webhook-signature: one `v1,` per secret and one `v1a,` where there is a key, separated by spaces."""
     signed = f"{webhook_id}.{timestamp}.".encode() + body
-    digests = (hmac.new(key_of(secret), signed, hashlib.sha256).digest() for secret in secrets)
-    return " ".join(f"v1,{base64.b64encode(digest).decode()}" for digest in digests)
+    keys = (secrets.current,) if secrets.old is None else (secrets.current, secrets.old)
+    parts = [_part("v1", hmac.new(key_of(secret), signed, hashlib.sha256).digest()) for secret in keys]
+    if secrets.ed25519 is not None:
+        parts.append(_part("v1a", Ed25519PrivateKey.from_private_bytes(secrets.ed25519).sign(signed)))
+    return " ".join(parts)
+
+
+def _part(version: str, signature: bytes) -> str:
+    return f"{version},{base64.b64encode(signature).decode()}"
 
 
 def headers(
-    *, webhook_id: str, timestamp: int, body: bytes, secret: str, old_secret: str | None, form: str,
-    canonical: str, attempt: int,
-) -> dict[str, str]:  # fmt: skip
-    """All headers of one attempt. `old_secret` is given only while its grace lasts."""
-    secrets = (secret,) if old_secret is None else (secret, old_secret)
+    *, webhook_id: str, timestamp: int, body: bytes, secrets: Secrets, form: str, canonical: str, attempt: int
+) -> dict[str, str]:
+    """All headers of one attempt."""
     return {
         "Content-Type": "application/json",
         "User-Agent": "Gatepost-Webhooks/1",
-        "X-MultiMail-Signature": legacy_signature(body, old_secret or secret, form),
+        "X-MultiMail-Signature": legacy_signature(body, secrets.old or secrets.current, form),
         "webhook-id": webhook_id,
         "webhook-timestamp": str(timestamp),
         "webhook-signature": triple_signature(webhook_id, timestamp, body, secrets),

@@ -1,29 +1,56 @@
-"""One POST to one endpoint: no redirect, no proxy, a bounded reply, and only to addresses that were checked."""
+"""One POST to one endpoint: no redirect, no proxy, a bounded reply, and only to addresses that were checked.
+
+A name is resolved at each new connection and the connection goes to exactly the addresses that were checked, so a name
+which changes its mind between check and connect gains nothing.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections.abc import Mapping
 from typing import Self
 
 import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
 
 from gatepost_notifier.retry import Outcome
-from gatepost_notifier.targets import CheckingResolver, TargetRefused, check_url
+from gatepost_runtime.targets import TargetRefused, Targets
 
 EXCERPT = 500
+
+
+class CheckingResolver(AbstractResolver):
+    """Resolves a name and gives back its addresses only if every one of them may be delivered to."""
+
+    def __init__(self, targets: Targets) -> None:
+        self._targets = targets
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """Every address of the host, checked."""
+        return [
+            ResolveResult(
+                hostname=host, host=text, port=port, family=socket.AF_INET6 if ":" in text else socket.AF_INET, proto=0,
+                flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
+            ) for text in await self._targets.addresses(host, port, family)
+        ]  # fmt: skip
+
+    async def close(self) -> None:
+        """Nothing is held."""
 
 
 class Wire:
     """The one HTTP session of the notifier; connections to an endpoint are kept."""
 
-    def __init__(self, *, timeout_s: float, reply_bytes: int, is_dev: bool, per_host: int, in_all: int) -> None:
-        self._is_dev = is_dev
+    def __init__(self, *, timeout_s: float, reply_bytes: int, targets: Targets, in_all: int) -> None:
+        self._targets = targets
         self._reply_bytes = reply_bytes
         self._timeout_s = timeout_s
         connector = aiohttp.TCPConnector(
-            resolver=CheckingResolver(is_dev=is_dev), use_dns_cache=False, limit=in_all, limit_per_host=per_host
+            resolver=CheckingResolver(targets), use_dns_cache=False, limit=in_all, keepalive_timeout=60
         )
         self._session = aiohttp.ClientSession(
             connector=connector, timeout=aiohttp.ClientTimeout(total=timeout_s), trust_env=False,
@@ -48,7 +75,7 @@ class Wire:
             return Outcome(status, error, excerpt, after, round((time.monotonic() - begun) * 1000))
 
         try:
-            check_url(url, is_dev=self._is_dev)
+            self._targets.check_url(url)
             async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as reply:
                 read = await self._read(reply)
                 said = read[: EXCERPT * 4].decode(errors="replace").replace("\0", "")[:EXCERPT]

@@ -8,7 +8,7 @@ import socket
 
 import pytest
 
-from gatepost_notifier.targets import CheckingResolver, TargetRefused, check_url, is_public
+from gatepost_runtime.targets import TargetRefused, Targets, is_public
 
 REFUSED = """
 http://hooks.example.com/x
@@ -61,7 +61,7 @@ not a url
 def test_is_refused(url: str) -> None:
     """What is not plain https to the open internet is refused before any name is asked."""
     with pytest.raises(TargetRefused):
-        check_url(url, is_dev=False)
+        Targets().check_url(url)
 
 
 @pytest.mark.parametrize(
@@ -69,22 +69,22 @@ def test_is_refused(url: str) -> None:
 )
 def test_is_accepted(url: str) -> None:
     """An ordinary receiver."""
-    check_url(url, is_dev=False)
+    Targets().check_url(url)
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8123/x", "http://localhost:5000/inbound", "http://[::1]:1/x"])
 def test_loopback_is_for_development_only(url: str) -> None:
     """The demo's receiver runs on the same machine."""
-    check_url(url, is_dev=True)
+    Targets(is_dev=True).check_url(url)
     with pytest.raises(TargetRefused):
-        check_url(url, is_dev=False)
+        Targets().check_url(url)
 
 
 def test_development_does_not_open_private_networks() -> None:
     """Only loopback is let through."""
     for url in ("http://10.0.0.1/x", "https://192.168.0.1/x", "http://169.254.169.254/", "http://hooks.example.com/x"):
         with pytest.raises(TargetRefused):
-            check_url(url, is_dev=True)
+            Targets(is_dev=True).check_url(url)
 
 
 def test_wrapped_addresses_are_judged_by_what_they_wrap() -> None:
@@ -106,13 +106,33 @@ async def test_a_name_with_one_private_address_is_refused(monkeypatch: pytest.Mo
     resolving_to(monkeypatch, "8.8.8.8", "10.0.0.7")
 
     with pytest.raises(TargetRefused):
-        await CheckingResolver(is_dev=False).resolve("rebind.example.com", 443)
+        await Targets().addresses("rebind.example.com", 443)
 
 
-async def test_the_checked_address_is_the_one_connected_to(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The resolver answers with numbers, so nobody asks the name a second time."""
+async def test_what_is_connected_to_is_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The answer is the addresses that were checked, so nobody asks the name a second time."""
+    resolving_to(monkeypatch, "8.8.8.8", "2001:4860:4860::8888")
+
+    assert ["8.8.8.8", "2001:4860:4860::8888"] == await Targets().addresses("hooks.example.com", 443)
+
+
+def test_an_operator_opens_its_own_networks_and_nothing_else() -> None:
+    """A receiver in the same cluster, by http and on any port."""
+    own = Targets(["10.1.0.0/16"])
+    for url in ("http://10.1.2.3:8000/x", "https://10.1.2.3/x", "http://crm.default.svc.cluster.local:8000/x"):
+        own.check_url(url)
+    for url in ("http://10.2.0.1/x", "https://127.0.0.1/x", "http://localhost:5000/x", "http://8.8.8.8/x"):
+        with pytest.raises(TargetRefused):
+            own.check_url(url) or asyncio.run(own.addresses(url.split("/")[2].split(":")[0], 5000))
+
+
+async def test_a_public_name_on_another_port_is_refused_when_it_resolves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the operator allowed is a network, not plain http to the world."""
+    own = Targets(["10.1.0.0/16"])
+    own.check_url("http://hooks.example.com:8000/x")
     resolving_to(monkeypatch, "8.8.8.8")
 
-    (found,) = await CheckingResolver(is_dev=False).resolve("hooks.example.com", 443)
-
-    assert (found["host"], found["port"], found["hostname"]) == ("8.8.8.8", 443, "hooks.example.com")
+    with pytest.raises(TargetRefused):
+        await own.addresses("hooks.example.com", 8000)
+    resolving_to(monkeypatch, "10.1.0.9")
+    assert ["10.1.0.9"] == await own.addresses("hooks.example.com", 8000)

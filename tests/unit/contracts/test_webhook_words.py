@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gatepost_notifier.words import (
+from gatepost_contracts.webhook_words import (
     QUARANTINED_BY_GATING,
     RELEASED_BY_DECISION,
     WORDS,

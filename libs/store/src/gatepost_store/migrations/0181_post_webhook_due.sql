@@ -1,0 +1,4 @@
+-- migrate:up
+
+-- Nothing looks for due deliveries without naming an endpoint any more.
+DROP INDEX webhook_due;

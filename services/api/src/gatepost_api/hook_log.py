@@ -1,0 +1,169 @@
+"""What was sent to webhooks: the log, a test event, and sending again one, a range, or what an outage left."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from gatepost_api import event_words
+from gatepost_api.aliases import PAGE, named
+from gatepost_api.errors import Refusal, invalid
+from gatepost_api.hooks import found
+from gatepost_api.moments import after, cursor_for, iso
+from gatepost_api.office import Call, Office, Reply
+from gatepost_api.status import Row
+from gatepost_contracts.ids import new_id
+from gatepost_contracts.webhook_words import WORDS, namings
+
+STATES = ("pending", "delivered", "failed", "disabled", "deleted")
+_AGAIN = ("failed", "disabled", "delivered")
+_RECOVER_MOST = 50_000
+_API_VERSION = "2026-11-01"
+
+
+def delivery_view(w: Row) -> dict[str, Any]:
+    """One delivery, without its body."""
+    return {
+        "id": w["id"], "webhook_id": w["endpoint_id"], "event_id": w["event_id"],
+        "event_type": w["alias"] if w["alias"] != "*" else w["event_type"], "canonical": w["event_type"],
+        "message_id": w["message_id"], "thread_id": w["thread_id"], "url": w["url"], "status": w["state"],
+        "attempts": w["attempts"], "redeliveries": w["redeliveries"], "response_status": w["response_status"],
+        "error": w["error"], "excerpt": w["excerpt"], "latency_ms": w["latency_ms"], "tried": list(w["tried"]),
+        "waits_for_earlier": w["state"] == "pending" and not w["is_first"],
+        "created_at": iso(w["created_at"]), "last_attempt_at": iso(w["last_attempt_at"]),
+        "next_attempt_at": iso(w["due_at"]) if w["state"] == "pending" else None, "delivered_at": iso(w["delivered_at"]),
+    }  # fmt: skip
+
+
+async def list_webhook_deliveries(office: Office, call: Call) -> Reply:
+    """What was sent, newest first. For a mail that no subscription matched it says so."""
+    fields = call.fields
+    limit, status, message_id = fields.number("limit", 20, 1, 100), fields.text("status"), fields.text("message_id")
+    if status is not None and status not in STATES:
+        raise invalid("status", "is unknown", f"One of {', '.join(STATES)}.")
+    at, last_id = _behind(fields.text("cursor"))
+    rows = await office.store.fetch(
+        "webhook_deliveries", call.caller.tenant_id, fields.text("webhook_id"), status, fields.text("event_type"),
+        message_id, limit, at, last_id, call.caller.bound,
+    )  # fmt: skip
+    last = f"{rows[-1]['created_at'].isoformat()} {rows[-1]['id']}" if rows else None
+    page: dict[str, Any] = {"deliveries": [delivery_view(w) for w in rows], "cursor": cursor_for(rows, limit, last)}
+    if message_id is not None and status is None and at is None:
+        page["matched"] = bool(rows)
+        if not rows:
+            page["note"] = "No subscription matched the events of this mail."
+    return Reply(named(page, PAGE))
+
+
+def _behind(cursor: str | None) -> tuple[datetime | None, str | None]:
+    text = after(cursor)
+    if text is None:
+        return None, None
+    at, _, last_id = text.partition(" ")
+    try:
+        return datetime.fromisoformat(at), last_id
+    except ValueError:
+        raise invalid("cursor", "is none of ours") from None
+
+
+async def _delivery(office: Office, call: Call, delivery_id: str | None = None) -> Row:
+    row = await office.store.fetchrow(
+        "webhook_delivery", call.caller.tenant_id, delivery_id or call.fields.must("id"), call.caller.bound
+    )
+    if row is None:
+        raise Refusal("not_found", "There is no such delivery.")
+    return row
+
+
+async def get_webhook_delivery(office: Office, call: Call) -> Reply:
+    """One delivery with the payload that each attempt sends."""
+    row = await _delivery(office, call)
+    return Reply(delivery_view(row) | {"payload": json.loads(bytes(row["body"]))})
+
+
+async def redeliver_webhook(office: Office, call: Call) -> Reply:
+    """Send one again: same id, same bytes, a fresh round of attempts."""
+    row = await _delivery(office, call)
+    _must_be_on(row)
+    await office.store.execute("redeliver", call.caller.tenant_id, row["id"])
+    await office.store.execute("promote_endpoint", row["endpoint_id"])
+    return Reply(delivery_view(await _delivery(office, call)))
+
+
+async def recover_webhook(office: Office, call: Call) -> Reply:
+    """Send again what an outage left, oldest first; what still waits for its next attempt goes now."""
+    fields, tenant = call.fields, call.caller.tenant_id
+    endpoint = await found(office, call)
+    wanted = fields.words("status") or ("failed", "disabled")
+    if unknown := [word for word in wanted if word not in _AGAIN]:
+        raise invalid("status", f"{unknown[0][:40]} cannot be sent again", f"Any of {', '.join(_AGAIN)}.")
+    chosen = (
+        tenant, endpoint["id"], list(wanted), fields.moment("since"), fields.moment("until"), fields.text("event_type"),
+        fields.text("message_id"), fields.text("thread_id"),
+    )  # fmt: skip
+    if fields.flag("dry_run"):
+        count = await office.store.fetchrow("recoverable", *chosen)
+        again, hurried = (count["again"], count["pending"]) if count else (0, 0)
+        return Reply({"id": endpoint["id"], "count": again, "hurried": hurried, "dry_run": True}, status=200)
+    _must_be_on(endpoint)
+    again = _affected(await office.store.execute("recover", *chosen, _RECOVER_MOST))
+    hurried = _affected(await office.store.execute("hurry", endpoint["id"]))
+    await office.store.execute("promote_endpoint", endpoint["id"])
+    await office.store.execute("look_again", endpoint["id"])
+    return Reply({
+        "id": endpoint["id"], "count": again, "hurried": hurried, "dry_run": False, "more": again == _RECOVER_MOST,
+    })  # fmt: skip
+
+
+async def test_webhook(office: Office, call: Call) -> Reply:
+    """Send a sample of an event, signed like a real one; says when the subscription would not get it."""
+    endpoint = await found(office, call)
+    _must_be_on(endpoint)
+    word = call.fields.text("event") or _sample_word(endpoint["events"])
+    kind = next((kind for kind, words in WORDS.items() if word in words), None)
+    if kind is None:
+        raise Refusal("event_unsupported", f"unknown event: {word[:60]}", known=list(event_words.KNOWN))
+    canonical = kind.partition(" ")[0]
+    delivery_id = new_id("whd")
+    body = json.dumps(_sample(endpoint, delivery_id, word, canonical), ensure_ascii=False, separators=(",", ":"))
+    await office.store.execute(
+        "add_test_delivery", delivery_id, call.caller.tenant_id, endpoint["mailbox_id"] or "mbx_system", endpoint["id"],
+        canonical, word, body.encode(),
+    )  # fmt: skip
+    view = delivery_view(await _delivery(office, call, delivery_id)) | {
+        "subscribed": bool(namings(kind, endpoint["events"]))
+    }
+    if not view["subscribed"]:
+        view["note"] = "No subscription of this endpoint matches this event; only the test arrives."
+    return Reply(view)
+
+
+def _sample_word(events: list[str]) -> str:
+    return next((word for word in events if word in event_words.KNOWN), "email.received")
+
+
+def _sample(endpoint: Row, delivery_id: str, word: str, canonical: str) -> dict[str, Any]:
+    """The fields that receivers look at, with values that name nothing real."""
+    at = iso(datetime.now(UTC))
+    text = "This is a test of your webhook."
+    content: dict[str, Any] = {
+        "id": delivery_id, "event": word, "type": word, "event_type": word, "canonical": canonical, "timestamp": at,
+        "created_at": at, "api_version": _API_VERSION, "test": True, "event_id": f"test.{delivery_id}",
+        "mailbox": endpoint["mailbox_address"] or "", "mailbox_id": endpoint["mailbox_id"] or "",
+        "message_id": "msg_TEST", "email_id": "msg_TEST", "original_message_id": "msg_TEST", "in_reply_to_id": None,
+        "thread_id": "thr_TEST", "from": "test@example.com", "sender": "test@example.com",
+        "from_address": "test@example.com", "to": [], "to_addresses": [], "subject": "Webhook test", "body_text": text,
+        "markdown": text, "text_body": text, "body": text, "direction": "inbound", "status": "unread",
+        "has_attachments": False, "tags": {}, "metadata": {}, "thread_metadata": {}, "oversight_mode": "",
+    }  # fmt: skip
+    return content | {"data": content}
+
+
+def _must_be_on(row: Row) -> None:
+    if not row["is_active"]:
+        raise Refusal("webhook_off")
+
+
+def _affected(status: str) -> int:
+    return int(status.rpartition(" ")[2])
