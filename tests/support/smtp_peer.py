@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Self
@@ -11,7 +12,6 @@ CLOSE, SILENT = "<close>", "<silent>"
 
 OK = {
     "greeting": "220 peer ready\r\n",
-    "EHLO": "250-peer\r\n250 SIZE 1000000\r\n",
     "HELO": "250 peer\r\n",
     "MAIL": "250 2.1.0 ok\r\n",
     "RCPT": "250 2.1.5 ok\r\n",
@@ -39,10 +39,13 @@ class Peer:
     lines: list[str] = field(default_factory=list)
     mails: list[Mail] = field(default_factory=list)
     contents: list[bytes] = field(default_factory=list)  # everything that came after a 354, ended or not
+    tls: ssl.SSLContext | None = None  # STARTTLS is offered, and answered with this
+    offers: tuple[str, ...] = ("SIZE 1000000",)
+    address: str = "127.0.0.1"
 
     async def __aenter__(self) -> Self:
         self.writers: list[asyncio.StreamWriter] = []
-        self.server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=2**24)
+        self.server = await asyncio.start_server(self._serve, self.address, 0, limit=2**24)
         self.port = self.server.sockets[0].getsockname()[1]
         return self
 
@@ -52,11 +55,16 @@ class Peer:
             writer.transport.abort()
 
     def _reply(self, stage: str, line: str = "") -> str:
-        said = self.says.get(stage, OK.get(stage, "500 what?\r\n"))
+        offers = ("peer", *self.offers, *(("STARTTLS",) if self.tls else ()))
+        usual = OK | {
+            "EHLO": "".join(f"250{'-' if n < len(offers) else ' '}{offer}\r\n" for n, offer in enumerate(offers, 1)),
+            "STARTTLS": "220 go\r\n" if self.tls else "502 no\r\n",
+        }
+        said = self.says.get(stage, usual.get(stage, "500 what?\r\n"))
         if callable(said):
             return said(line)
         if isinstance(said, list):
-            return said.pop(0) if said else OK[stage]
+            return said.pop(0) if said else usual[stage]
         return said
 
     async def _say(self, writer: asyncio.StreamWriter, stage: str, line: str = "") -> str | None:
@@ -92,6 +100,8 @@ class Peer:
             was_said = await self._say(writer, verb, line)
             if was_said is None:
                 return
+            if verb == "STARTTLS" and self.tls and was_said.startswith("220"):
+                await writer.start_tls(self.tls)
             if verb == "RCPT":
                 mail.recipients.append(line.split("<")[1].split(">")[0])
             if verb == "DATA" and was_said.startswith("354"):

@@ -17,11 +17,11 @@ from gatepost_sender.driver import (
     Stage,
     StageFailed,
     Timeouts,
-    Tls,
 )
 from gatepost_sender.lanes import Lanes
 from gatepost_sender.outcome import Verdict, judge
-from gatepost_sender.route import Route
+from gatepost_sender.route import Host, Route
+from gatepost_sender.tls import Tls
 from support.smtp_peer import CLOSE, SILENT, Peer
 
 QUICK = Timeouts(connect_s=1, greeting_s=0.3, command_s=0.3, data_s=0.3, block_s=0.3, dot_s=0.3)
@@ -49,7 +49,7 @@ def lanes() -> Lanes:
 
 
 def route(*peers: Peer, manner: Manner = MANNER) -> Route:
-    return Route("test", tuple(("127.0.0.1", p.port) for p in peers), manner, "relay")
+    return Route("test", tuple(Host("127.0.0.1", "127.0.0.1", p.port, manner) for p in peers), "relay")
 
 
 async def attempt(peer: Peer, mail: Envelope = MAIL, manner: Manner = MANNER) -> tuple[Ended, Intent]:

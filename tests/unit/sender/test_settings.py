@@ -6,9 +6,9 @@ import pytest
 from pydantic import ValidationError
 
 from gatepost_sender.app import router_of
-from gatepost_sender.driver import Tls
 from gatepost_sender.route import MxRouter, RelayRouter
-from gatepost_sender.settings import SenderSettings
+from gatepost_sender.settings import SenderSettings, hosts_of
+from gatepost_sender.tls import Tls
 
 
 def test_retry_delays_are_a_comma_list(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,7 +40,7 @@ async def test_a_relay_must_be_verified_unless_it_is_here(host: str, is_dev: boo
     router = router_of(SenderSettings(relay_host=host), helo="here.test", is_dev=is_dev)
 
     assert isinstance(router, RelayRouter)
-    assert tls == (await router.route("a.test")).manner.tls
+    assert tls == (await router.route("a.test")).hosts[0].manner.tls
 
 
 def test_without_a_relay_mail_goes_to_the_exchangers(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,3 +52,26 @@ def test_without_a_relay_mail_goes_to_the_exchangers(monkeypatch: pytest.MonkeyP
 def test_a_login_needs_a_password() -> None:
     with pytest.raises(ValidationError, match="PASSWORD"):
         SenderSettings(relay_host="relay.test", relay_user="me")
+
+
+def test_several_relays_are_a_comma_list() -> None:
+    settings = SenderSettings(relay_host="a.test:587, b.test,[::1]:2525", relay_port=26)
+
+    assert (("a.test", 587), ("b.test", 26), ("::1", 2525)) == settings.relays
+
+
+@pytest.mark.parametrize("text", ["a.test:", ":25", "a.test:x", "a.test:70000", "[]:1"])
+def test_a_wrong_host_stops_the_start(text: str) -> None:
+    with pytest.raises(ValueError, match="not a host"):
+        hosts_of(text, 25)
+    with pytest.raises(ValidationError):
+        SenderSettings(relay_host=text)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"tls_policies": "a.test"}, {"tls_policies": "a.test=maybe"}, {"ip_order": "5"}, {"source_addresses": "here"}],
+)
+def test_a_wrong_word_stops_the_start(wrong: dict[str, str]) -> None:
+    with pytest.raises(ValidationError):
+        SenderSettings(**wrong)  # type: ignore[arg-type]

@@ -9,6 +9,7 @@ import os
 import secrets
 import socket
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from gatepost_contracts.commands import DomainKey
@@ -18,29 +19,44 @@ from gatepost_sender.clock import DatabaseClock
 from gatepost_sender.counts import Counts
 from gatepost_sender.deliver import Courier
 from gatepost_sender.dkim_keys import DkimKeys
-from gatepost_sender.driver import Login, Manner, Tls
+from gatepost_sender.driver import Login, Manner
 from gatepost_sender.handlers import HANDLERS, Desk
 from gatepost_sender.lanes import Lanes
+from gatepost_sender.names import Names
 from gatepost_sender.queue import Queue
 from gatepost_sender.reports import Reports
 from gatepost_sender.route import MxRouter, RelayRouter, Router
-from gatepost_sender.settings import SenderSettings
+from gatepost_sender.settings import SenderSettings, policies_of
 from gatepost_sender.signing import Signer
 from gatepost_sender.steps import Steps
+from gatepost_sender.sts import PolicyHost, StsPolicies
+from gatepost_sender.tls import Tls, TlsSessions
 from gatepost_sender.watch import Watch
-from gatepost_store import StoreUnavailable
+from gatepost_store import Store, StoreUnavailable
 
 
-def router_of(settings: SenderSettings, *, helo: str, is_dev: bool) -> Router:
-    """The relay where one is set, else the recipients' exchangers."""
-    if settings.relay_host is None:
-        return MxRouter(
-            Manner(helo, settings.mx_tls, settings.timeouts, ca_file=settings.ca_file), port=settings.mx_port
-        )
-    tls = settings.relay_tls or (Tls.OFFERED if is_dev or _is_loopback(settings.relay_host) else Tls.VERIFIED)
-    login = Login(settings.relay_user, settings.password or "") if settings.relay_user else None
-    manner = Manner(helo, tls, settings.timeouts, login, settings.ca_file)
-    return RelayRouter(settings.relay_host, settings.relay_port, manner)
+def router_of(settings: SenderSettings, *, helo: str, is_dev: bool, store: Store | None = None) -> Router:
+    """The relays where some are set, else the recipients' exchangers."""
+    plain = Manner(helo, settings.mx_tls, settings.timeouts, ca_file=settings.ca_file, sources=settings.sources)
+    if settings.relays:
+        is_here = all(_is_loopback(host) for host, _ in settings.relays)
+        tls = settings.relay_tls or (Tls.OFFERED if is_dev or is_here else Tls.VERIFIED)
+        login = Login(settings.relay_user, settings.password or "") if settings.relay_user else None
+        return RelayRouter(settings.relays, replace(plain, tls=tls, login=login))
+    names = names_of(settings, is_dev=is_dev)
+    sts = None
+    if settings.mta_sts and store is not None:
+        sts = StsPolicies(names, store, PolicyHost(names, ca_file=settings.ca_file).fetch)
+    policies = policies_of(settings.tls_policies)
+    return MxRouter(plain, names, port=settings.mx_port, policies=policies, sts=sts, our_name=helo)
+
+
+def names_of(settings: SenderSettings, *, is_dev: bool) -> Names:
+    """The resolver."""
+    return Names(
+        settings.resolvers, allows_private=settings.mx_allow_private or is_dev, validates=settings.dns_validates,
+        order=settings.ip_order,
+    )  # fmt: skip
 
 
 def _is_loopback(host: str) -> bool:
@@ -62,12 +78,14 @@ async def wire(service: Service) -> Wired:
     counts, clock = Counts(service.registry), DatabaseClock()
     await clock.read(store)
     pool = ThreadPoolExecutor(2, thread_name_prefix="sign")
+    sessions = TlsSessions(store)
     lanes = Lanes(
         width_max=settings.attempts_per_destination,
         idle_s=settings.connection_idle_s,
         mails_per_connection=settings.mails_per_connection,
+        tell_tls=sessions.count,
     )
-    router = router_of(settings, helo=_literal(helo), is_dev=shared.is_dev)
+    router = router_of(settings, helo=_literal(helo), is_dev=shared.is_dev, store=store)
     dkim = DkimKeys(store, keys.seal_private("sender"), pool, records_file=settings.dkim_records_file)
     signer = Signer(
         store, dkim, pool, token_key=keys.token, identity_key=keys.identity_private, public_url=shared.public_url
@@ -79,6 +97,8 @@ async def wire(service: Service) -> Wired:
 
     async def close() -> None:
         await lanes.close()
+        with contextlib.suppress(StoreUnavailable):
+            await sessions.write()
         pool.shutdown(wait=False, cancel_futures=True)
 
     async def keep_time() -> None:
@@ -87,6 +107,12 @@ async def wire(service: Service) -> Wired:
             with contextlib.suppress(StoreUnavailable):
                 await clock.read(store)
 
+    async def count_sessions() -> None:
+        while True:
+            await asyncio.sleep(60)
+            with contextlib.suppress(StoreUnavailable):
+                await sessions.write()
+
     async def run_queue() -> None:
         await queue.run(service.stopping)
 
@@ -94,7 +120,7 @@ async def wire(service: Service) -> Wired:
         handlers=HANDLERS,
         actor=Desk(queue, Reports(store, steps)),
         commands={DomainKey: dkim.domain_key},
-        tasks=(run_queue, watch.keep_leases, watch.find_lost, lanes.keep_tidy, keep_time),
+        tasks=(run_queue, watch.keep_leases, watch.find_lost, lanes.keep_tidy, keep_time, count_sessions),
         close=(close,),
     )
 

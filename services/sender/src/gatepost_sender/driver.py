@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import base64
 import re
-import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
 
+from gatepost_sender.names import Tlsa
+from gatepost_sender.tls import NO_STARTTLS, SUCCESS, Tls, context_for, matches
 from gatepost_sender.wire import Lost, Reply, Wire, connect
 
 Announce = Callable[[tuple[str, ...]], Awaitable[bool]]
@@ -35,15 +36,6 @@ class Stage(StrEnum):
     DATA = "data"
     DOT = "dot"
     QUEUE = "queue"
-
-
-class Tls(StrEnum):
-    """What a destination must offer; never decided by the server alone."""
-
-    OFF = "off"  # plain, also where STARTTLS is offered
-    OFFERED = "offered"  # encrypted where offered, the certificate unchecked; a failing handshake is no way to plain
-    REQUIRED = "required"  # encrypted, the certificate unchecked
-    VERIFIED = "verified"  # encrypted, the certificate checked against the name
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +67,8 @@ class Manner:
     timeouts: Timeouts = Timeouts()
     login: Login | None = None
     ca_file: str | None = None
+    tlsa: tuple[Tlsa, ...] = ()
+    sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +101,11 @@ class Ended:
 
 
 class StageFailed(Exception):
-    """No connection could be made ready."""
+    """No connection could be made ready; `failure` is TLS-RPT's word for it, where it was TLS."""
 
-    def __init__(self, stage: Stage, reply: Reply | None = None, why: str = "") -> None:
+    def __init__(self, stage: Stage, reply: Reply | None = None, why: str = "", failure: str = "") -> None:
         super().__init__(f"{stage}: {reply.code if reply else why}")
-        self.ended = Ended(stage, reply, why)
+        self.ended, self.failure = Ended(stage, reply, why), failure
 
 
 class NotAnnounced(Exception):
@@ -129,12 +123,13 @@ class Connection:
         self._wire, self._host, self._manner = wire, host, manner
         self._offers: dict[str, str] = {}
         self.mails = 0
+        self.tls = ""  # how encryption went, in the words of TLS-RPT
 
     @classmethod
     async def open(cls, host: str, port: int, manner: Manner, *, name: str | None = None) -> Self:
         """Connect to an address; name is the server's, for its certificate. Raises StageFailed."""
         try:
-            wire = await connect(host, port, manner.timeouts.connect_s)
+            wire = await connect(host, port, manner.timeouts.connect_s, _source_for(host, manner.sources))
         except Lost as lost:
             raise StageFailed(Stage.CONNECT, why=str(lost)) from lost
         connection = cls(wire, name or host, manner)
@@ -157,8 +152,11 @@ class Connection:
         if manner.tls is not Tls.OFF:
             if "STARTTLS" in self._offers:
                 await self._encrypt()
-            elif manner.tls is not Tls.OFFERED:
-                raise StageFailed(Stage.TLS, why="the server offers no encryption, and plain is not allowed here")
+            else:
+                self.tls = NO_STARTTLS
+                if manner.tls is not Tls.OFFERED:
+                    why = "the server offers no encryption, and plain is not allowed here"
+                    raise StageFailed(Stage.TLS, why=why, failure=NO_STARTTLS)
         if manner.login:
             await self._login(manner.login)
 
@@ -174,17 +172,17 @@ class Connection:
             raise StageFailed(Stage.EHLO, reply)
 
     async def _encrypt(self) -> None:
-        is_verified = self._manner.tls is Tls.VERIFIED
-        context = ssl.create_default_context(cafile=self._manner.ca_file)
-        if not is_verified:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
+        context = context_for(self._manner.tls, self._manner.ca_file)
         try:
             reply = await self._wire.encrypt(context, self._host, self._manner.timeouts.command_s)
         except Lost as lost:
-            raise StageFailed(Stage.TLS, why=str(lost)) from lost
+            raise StageFailed(Stage.TLS, why=str(lost), failure=lost.failure or "validation-failure") from lost
         if reply.kind != 2:
-            raise StageFailed(Stage.TLS, reply)
+            raise StageFailed(Stage.TLS, reply, failure=NO_STARTTLS)
+        if self._manner.tls is Tls.DANE and not matches(self._wire.certificate, self._manner.tlsa):
+            why = "the server's certificate is not the one that its TLSA records name"
+            raise StageFailed(Stage.TLS, why=why, failure="validation-failure")
+        self.tls = SUCCESS
         await self._ehlo()
 
     async def _login(self, login: Login) -> None:
@@ -307,3 +305,11 @@ class Connection:
             pass
         finally:
             self._wire.drop()
+
+
+def _source_for(address: str, sources: tuple[str, ...]) -> str | None:
+    """Our address of the same family, where one was chosen; a name is resolved by the system, which finds the family."""
+    if not sources:
+        return None
+    family = ":" in address
+    return next((source for source in sources if (":" in source) == family), None)

@@ -15,9 +15,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gatepost_sender.driver import Announce, Connection, Ended, Envelope, NotAnnounced, Stage, StageFailed
-from gatepost_sender.route import Route
+from gatepost_sender.route import Host, Route
 
 _START_WIDTH = 4
+_AVOID_S = 30.0
+Tell = Callable[[str, str, str, str], None]
 
 
 @dataclass(slots=True)
@@ -33,10 +35,12 @@ class Lanes:
     """All destinations."""
 
     def __init__(
-        self, *, width_max: int, idle_s: float, mails_per_connection: int, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+        self, *, width_max: int, idle_s: float, mails_per_connection: int, clock: Callable[[], float] = time.monotonic,
+        tell_tls: Tell = lambda *_: None,
+    ) -> None:  # fmt: skip
         self._width_max, self._idle_s, self._mails = width_max, idle_s, mails_per_connection
-        self._clock = clock
+        self._clock, self._tell_tls = clock, tell_tls
+        self._avoided: dict[tuple[str, int], float] = {}
         self._lanes: dict[str, Lane] = {}
         self._leaving: set[asyncio.Task[None]] = set()
 
@@ -85,14 +89,29 @@ class Lanes:
         return ended
 
     async def _open(self, route: Route) -> Connection:
-        """The first host that can be made ready; the last host's failure where none can."""
+        """The first host that can be made ready; the last host's failure where none can.
+
+        A host that just failed comes last for a while, so that the next mail does not wait for it again.
+        """
         failure: StageFailed | None = None
-        for host, port in route.hosts:
+        now = self._clock()
+        avoided = {key for key, until in self._avoided.items() if until > now}
+        for host in sorted(route.hosts, key=lambda h: (h.address, h.port) in avoided):
             try:
-                return await Connection.open(host, port, route.manner)
+                connection = await Connection.open(host.address, host.port, host.manner, name=host.name)
             except StageFailed as failed:
                 failure = failed
+                self._avoided[host.address, host.port] = now + _AVOID_S
+                self._count_tls(route, host, failed.failure)
+            else:
+                self._avoided.pop((host.address, host.port), None)
+                self._count_tls(route, host, connection.tls)
+                return connection
         raise failure or StageFailed(Stage.QUEUE, why="the domain names no exchanger")
+
+    def _count_tls(self, route: Route, host: Host, result: str) -> None:
+        if result and route.domain:
+            self._tell_tls(route.domain, host.policy, host.name, result)
 
     def _take(self, lane: Lane) -> Connection | None:
         while lane.kept:
@@ -134,6 +153,7 @@ class Lanes:
     def tidy(self) -> None:
         """Leave connections that were idle too long, and forget lanes nobody uses."""
         now = self._clock()
+        self._avoided = {key: until for key, until in self._avoided.items() if until > now}
         for name, lane in list(self._lanes.items()):
             old = [c for since, c in lane.kept if now - since >= self._idle_s or not c.is_usable]
             lane.kept = [(since, c) for since, c in lane.kept if c not in old]

@@ -79,3 +79,19 @@ SELECT coalesce(extract(epoch FROM now() - min(due_at)), 0)::float8 FROM deliver
 -- clock --
 -- The time by which leases and due times are judged.
 SELECT clock_timestamp();
+
+-- sts_kept --
+-- The MTA-STS policy that was fetched last.
+SELECT policy_id, mode, mx, expires_at FROM sts_policy WHERE domain = $1;
+
+-- sts_keep --
+-- A policy replaces the one before.
+INSERT INTO sts_policy (domain, policy_id, mode, mx, expires_at) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (domain) DO UPDATE SET policy_id = excluded.policy_id, mode = excluded.mode, mx = excluded.mx,
+  expires_at = excluded.expires_at, fetched_at = now();
+
+-- tls_sessions_add --
+-- Sessions counted since the last time, added up.
+INSERT INTO tls_session AS t (day, domain, policy, mx, result, sessions)
+SELECT $1::date, x.* FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[]) x
+ON CONFLICT (day, domain, policy, mx, result) DO UPDATE SET sessions = t.sessions + excluded.sessions;

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import ipaddress
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from gatepost_sender.driver import Timeouts, Tls
+from gatepost_sender.driver import Timeouts
+from gatepost_sender.tls import Tls, TlsPolicies
 
 _DAY = 86_400
 _HOUR = 3_600
@@ -19,8 +21,12 @@ class SenderSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="GATEPOST_SENDER_", frozen=True, extra="ignore")
 
-    relay_host: str | None = Field(None, description="Send everything through this host; empty: deliver to the MX.")
-    relay_port: int = Field(25, gt=0, le=65_535, description="Port of the relay.")
+    relay_host: str | None = Field(
+        None,
+        description="Send everything through this host; empty: deliver to the MX. "
+        "A comma list of host or host:port: the first that can be reached.",
+    )
+    relay_port: int = Field(25, gt=0, le=65_535, description="Port of relays that name none.")
     relay_tls: Tls | None = Field(
         None,
         description="What the relay must offer: off, offered, required or verified. "
@@ -32,6 +38,24 @@ class SenderSettings(BaseSettings):
     ca_file: str | None = Field(None, description="Certificates to trust for verified TLS; unset: the system's.")
     mx_tls: Tls = Field(Tls.OFFERED, description="What a recipient's MX must offer: off, offered, required, verified.")
     mx_port: int = Field(25, gt=0, le=65_535, description="Port of the recipients' MX hosts.")
+    mx_allow_private: bool = Field(
+        False, description="Connect to exchangers with private addresses too. On in the dev environment."
+    )
+    mta_sts: bool = Field(True, description="Look up and obey recipients' MTA-STS policies (RFC 8461).")
+    tls_policies: str = Field(
+        "",
+        description="Comma list for single destinations, first match: example.org=verified, *.example.org=required.",
+    )
+    dns_servers: str = Field("", description="Comma list of address or address:port; empty: the system's resolver.")
+    dns_validates: bool = Field(
+        False, description="The resolver validates DNSSEC and the way to it is safe: its word for it makes DANE count."
+    )
+    ip_order: Annotated[tuple[int, ...], NoDecode] = Field(
+        (4, 6), description="Comma list of 4 and 6: which kinds of addresses are used, the preferred one first."
+    )
+    source_addresses: str = Field(
+        "", description="Comma list: connect from this IPv4 and this IPv6 address; empty: the system chooses."
+    )
     helo: str = Field("", description="Our name in EHLO; empty: the host of GATEPOST_PUBLIC_URL.")
 
     retry_delays_s: Annotated[tuple[float, ...], NoDecode] = Field(
@@ -57,6 +81,27 @@ class SenderSettings(BaseSettings):
     dkim_records_file: Path | None = Field(
         None, description="Write the public DKIM records there as JSON, for the mail catcher."
     )
+
+    @field_validator("ip_order", mode="before")
+    @classmethod
+    def _families(cls, value: Any) -> Any:
+        found = tuple(int(part) for part in value.split(",")) if isinstance(value, str) else tuple(value)
+        if not found or set(found) - {4, 6}:
+            raise ValueError("must name 4, 6 or both")
+        return found
+
+    @field_validator("tls_policies", "dns_servers", "relay_host", "source_addresses", mode="after")
+    @classmethod
+    def _readable(cls, value: str | None, info: ValidationInfo) -> str | None:
+        """Read once at the start, so that a wrong word stops it."""
+        if value and info.field_name == "tls_policies":
+            policies_of(value)
+        elif value and info.field_name == "source_addresses":
+            for part in value.split(","):
+                ipaddress.ip_address(part.strip())
+        elif value:
+            hosts_of(value, 25)
+        return value
 
     @field_validator("retry_delays_s", mode="before")
     @classmethod
@@ -84,6 +129,21 @@ class SenderSettings(BaseSettings):
         return self
 
     @property
+    def relays(self) -> tuple[tuple[str, int], ...]:
+        """The smart hosts in their order; none: deliver to the MX."""
+        return hosts_of(self.relay_host or "", self.relay_port)
+
+    @property
+    def resolvers(self) -> tuple[tuple[str, int], ...]:
+        """The DNS servers; none: the system's."""
+        return hosts_of(self.dns_servers, 53)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Our addresses to connect from."""
+        return tuple(part.strip() for part in self.source_addresses.split(",") if part.strip())
+
+    @property
     def password(self) -> str | None:
         """The relay's password, from wherever it was given."""
         if self.relay_password_file:
@@ -97,3 +157,31 @@ class SenderSettings(BaseSettings):
             self.connect_timeout_s, self.greeting_timeout_s, self.command_timeout_s,
             self.data_timeout_s, self.block_timeout_s, self.dot_timeout_s,
         )  # fmt: skip
+
+
+def hosts_of(text: str, port: int) -> tuple[tuple[str, int], ...]:
+    """`a.example:587, b.example, [::1]:25`; raises ValueError for what is no host."""
+    found = []
+    for part in filter(None, (p.strip() for p in text.split(","))):
+        host, number = part, str(port)
+        if part.startswith("["):
+            host, _, rest = part[1:].partition("]")
+            number = rest.removeprefix(":") or number
+        elif part.count(":") == 1:
+            host, _, number = part.partition(":")
+        if not host or not number.isdecimal() or not 0 < int(number) < 65_536:
+            raise ValueError(f"not a host or host:port: {part!r}")
+        found.append((host, int(number)))
+    return tuple(found)
+
+
+def policies_of(text: str) -> TlsPolicies:
+    """`example.org=verified, *.example.org=required`; raises ValueError."""
+    rules = []
+    for part in filter(None, (p.strip() for p in text.split(","))):
+        domain, mark, word = part.partition("=")
+        word = word.strip().lower()
+        if not mark or not domain.strip() or word not in {"off", "offered", "required", "verified"}:
+            raise ValueError(f"not domain=off, offered, required or verified: {part!r}")
+        rules.append((domain.strip().lower(), Tls(word)))
+    return TlsPolicies(tuple(rules))

@@ -17,12 +17,18 @@ from typing import cast
 from aiosmtplib.errors import SMTPException, SMTPResponseException
 from aiosmtplib.protocol import SMTPProtocol
 
+from gatepost_sender.tls import failure_type
+
 _ENHANCED = re.compile(r"^([245])\.(\d{1,3})\.(\d{1,3})(?=\s|$)")
 _BLOCK = 64 * 1024
 
 
 class Lost(Exception):
-    """The connection ended, stayed silent or spoke no SMTP; no reply was read."""
+    """The connection ended, stayed silent or spoke no SMTP; no reply was read. `failure`: TLS-RPT's word for it."""
+
+    def __init__(self, why: str, failure: str = "") -> None:
+        super().__init__(why)
+        self.failure = failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +142,15 @@ class Wire(SMTPProtocol):
             return Reply(error.code, str(error.message))
         except (SMTPException, OSError, ssl.SSLError) as error:
             self.drop()
-            raise Lost(_why(error)) from error
+            cause = error.__cause__ if isinstance(error.__cause__, ssl.SSLError) else error
+            raise Lost(_why(cause), failure_type(cause)) from error
         return Reply(response.code, str(response.message))
+
+    @property
+    def certificate(self) -> bytes:
+        """The other side's, as DER; empty where there is none."""
+        session = self.transport.get_extra_info("ssl_object") if self.transport is not None else None
+        return (session.getpeercert(binary_form=True) or b"") if session is not None else b""
 
     def drop(self) -> None:
         """Close at once, without a word."""
@@ -145,11 +158,12 @@ class Wire(SMTPProtocol):
             cast("asyncio.WriteTransport", self.transport).abort()
 
 
-async def connect(host: str, port: int, timeout_s: float) -> Wire:
-    """A TCP connection; the greeting is not read yet."""
+async def connect(host: str, port: int, timeout_s: float, source: str | None = None) -> Wire:
+    """A TCP connection, from this address of ours; the greeting is not read yet."""
     loop = asyncio.get_running_loop()
+    ours = (source, 0) if source else None
     try:
-        _, wire = await asyncio.wait_for(loop.create_connection(Wire, host, port), timeout_s)
+        _, wire = await asyncio.wait_for(loop.create_connection(Wire, host, port, local_addr=ours), timeout_s)
     except (OSError, TimeoutError) as error:
         raise Lost(_why(error)) from error
     return wire
