@@ -1,6 +1,10 @@
 # Gatepost. `make up` runs it all, `make test` proves it, `make check` is what CI runs. `make help` lists the rest.
 export UV_COMPILE_BYTECODE := 1
 export UV_PYTHON_DOWNLOADS := never
+ifneq ($(wildcard /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/cert.pem),)
+# As pip does: a company's own certificate stands in the system's store.
+export UV_SYSTEM_CERTS ?= 1
+endif
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 SHELL   := /bin/bash
 PYTHON  ?= python3
