@@ -14,7 +14,7 @@ UV      := $(BIN)/uv
 MEMBERS := $(sort $(dir $(wildcard libs/*/pyproject.toml services/*/pyproject.toml)))
 TOMLS   := pyproject.toml $(addsuffix pyproject.toml,$(MEMBERS))
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev up demo test check lint types unit integration e2e prove kills bench lock k8s-render k8s-static clean
+.PHONY: help setup setup-dev up demo test check fresh lint types unit integration e2e prove kills bench lock k8s-render k8s-static clean
 
 help:  ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -45,7 +45,9 @@ demo:  ## send a real mail through a running `make up`
 PYTEST := $(BIN)/python -m pytest
 test: setup-dev lint types prove  ## set up, then everything that shows that it works (5 minutes)
 	$(PYTEST) tests/unit tests/contracts tests/docs tests/k8s tests/integration tests/compat tests/e2e -m "not slow" -n 4 --dist loadfile
-check: setup-dev kills k8s-static  ## what takes longer: every process killed under a flow of mail, strict manifests
+check: setup-dev fresh kills k8s-static  ## what takes longer: every process killed under a flow of mail, strict manifests
+fresh: setup-dev  ## clone, make up, make demo, with what runs installed and nothing else
+	$(PYTEST) tests/e2e/check_fresh_clone.py
 lint:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
