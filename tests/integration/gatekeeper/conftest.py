@@ -15,10 +15,16 @@ from gatepost_embedded.postgres import Postgres
 from gatepost_gatekeeper.decisions import Decisions
 from gatepost_gatekeeper.desk import Desk
 from gatepost_gatekeeper.facts import Limits
+from gatepost_gatekeeper.granting import Granting
 from gatepost_gatekeeper.grants import Grants
+from gatepost_gatekeeper.notices import Notices
+from gatepost_gatekeeper.quality import Quality
 from gatepost_gatekeeper.steps import Steps
+from gatepost_gatekeeper.telling import Telling
 from gatepost_gatekeeper.timers import Timers
+from gatepost_gatekeeper.upgrades import Upgrades
 from gatepost_gatekeeper.world import World
+from gatepost_gatekeeper.world_steps import WorldSteps
 from gatepost_store import Queries, Store
 from gatepost_store.migrate import ROLES, migrate
 
@@ -44,13 +50,28 @@ async def house(postgres: Postgres) -> AsyncIterator[House]:
         name: await Store.open(
             postgres.url(f"gp_{name}", "secret"), service=name, queries=Queries.of("gatepost_gatekeeper")
         )
-        for name in ("gatekeeper", "api", "ingest")
+        for name in ("gatekeeper", "api", "ingest", "sender")
     }
     steps, grants = Steps(stores["gatekeeper"]), Grants(KEY, 432_000)
-    desk = Desk(steps, grants, Limits())
-    timers = Timers(steps, desk, sweep_s=1, stuck_after_s=0)
+    notices, quality, world = Notices(steps, grants), Quality(steps), WorldSteps(steps)
+    telling = Telling(steps, notices, public_url="http://gate.test", digest_after_s=3600)
+    desk = Desk(steps, grants, Limits(), telling)
+    upgrades = Upgrades(world, notices, grants.derived("upgrade code"), "http://gate.test")
+    timers = Timers(
+        steps, desk, sweep_s=1, stuck_after_s=0, chores=(upgrades.sweep, quality.sweep, telling.digest)
+    )  # fmt: skip
     try:
-        yield await House(owner, stores, desk, Decisions(steps, grants), World(steps), timers).build()
+        yield await House(
+            owner,
+            stores,
+            desk,
+            Decisions(steps, grants, quality),
+            World(world),
+            timers,
+            Granting(world),
+            upgrades,
+            quality,
+        ).build()
     finally:
         for store in stores.values():
             await store.close()

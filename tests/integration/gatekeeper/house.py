@@ -13,7 +13,10 @@ from gatepost_contracts.commands import Cancel, Command, CommandReply, Decide
 from gatepost_contracts.ids import new_id
 from gatepost_gatekeeper.decisions import Decisions
 from gatepost_gatekeeper.desk import Desk
+from gatepost_gatekeeper.granting import Granting
+from gatepost_gatekeeper.quality import Quality
 from gatepost_gatekeeper.timers import Timers
+from gatepost_gatekeeper.upgrades import Upgrades
 from gatepost_gatekeeper.world import World
 from gatepost_mail.render import Answered, DraftText, SenderIdentity, render
 from gatepost_oversight.credential import Role
@@ -21,6 +24,7 @@ from gatepost_store import Actor, Inserted, Store
 
 ADA = "ada@customer.example"
 OPERATOR = "Shop Ltd"
+OVERSEER = "boss@shop.example"
 
 
 @dataclass
@@ -33,12 +37,19 @@ class House:
     decisions: Decisions
     world: World
     timers: Timers
+    granting: Granting
+    upgrades: Upgrades
+    quality: Quality
     tenant: str = field(default_factory=lambda: new_id("ten"))
     keys: dict[str, tuple[str, str]] = field(default_factory=dict)  # name -> (key id, principal)
 
     async def build(self) -> House:
         await self.owner.execute(
-            "INSERT INTO tenant (id, name, slug) VALUES ($1, $2, $3)", self.tenant, OPERATOR, self.tenant
+            "INSERT INTO tenant (id, name, slug, oversight_email) VALUES ($1, $2, $3, $4)",
+            self.tenant,
+            OPERATOR,
+            self.tenant,
+            OVERSEER,
         )
         await self.owner.execute(
             "INSERT INTO mailbox (id, tenant_id, address, mode) VALUES ('mbx_system', $1, 'system@x.invalid', 'autonomous')"

@@ -200,7 +200,17 @@ async def test_another_tenants_mail_does_not_exist(house: House) -> None:
     mail = await house.inbound(await house.mailbox("gated_send"))
     message = await house.draft(mail)
     command = await house.decision(message, "approve")
-    stranger = await House(house.owner, house.stores, house.desk, house.decisions, house.world, house.timers).build()
+    stranger = await House(
+        house.owner,
+        house.stores,
+        house.desk,
+        house.decisions,
+        house.world,
+        house.timers,
+        house.granting,
+        house.upgrades,
+        house.quality,
+    ).build()
     key, principal = stranger.keys["reviewer"]
 
     theirs = command.model_copy(update={"tenant_id": stranger.tenant, "key_id": key, "principal_id": principal})

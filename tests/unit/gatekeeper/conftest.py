@@ -21,10 +21,12 @@ MESSAGE: dict[str, Any] = {
     "undo_window_s": 0, "expires_after_s": 600, "signature_block": "", "ai_disclosure": True, "two_person": False,
     "tenant_two_person": False, "auto_cc": None, "auto_bcc": None, "tenant_name": "Shop Ltd", "physical_address": None,
     "head": "msg_" + "0" * 26, "participants": [ADA, ME], "decided_by": None, "decided_at": None,
+    "mailbox_covers_ask": False, "ok1_active": True,
 }  # fmt: skip
 ORIGINAL: dict[str, Any] = {
     "id": "msg_" + "0" * 26, "header_from": ADA, "to_addresses": [ME], "cc_addresses": [], "automatic": [], "flags": [],
     "subject": "Where is it?", "text": "I ordered for $20. See https://customer.example/photo", "rfc_message_id": "<1@c>",
+    "envelope_to": ME, "auth": {"dmarc": "pass"}, "reply_text": None, "has_attachments": False,
 }  # fmt: skip
 THREAD: dict[str, Any] = {
     "id": "msg_" + "0" * 26, "direction": "inbound", "header_from": ADA, "to_addresses": [ME], "cc_addresses": [],

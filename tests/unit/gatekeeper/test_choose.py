@@ -38,6 +38,7 @@ def wish(**more: Any) -> Decide:
         ({"two_person": True, "ok1": "prn_x", "ok1_hash": "a" * 64, "ok1_for": 1}, {}, "T13"),
         ({"two_person": True, "ok1": "prn_x", "ok1_hash": "a" * 64, "ok1_for": 1, "release": 1}, {}, "T12"),
         ({"two_person": True, "ok1": "prn_x", "ok1_hash": "b" * 64, "ok1_for": 1}, {}, "T12"),
+        ({"two_person": True, "ok1": "prn_x", "ok1_hash": "a" * 64, "ok1_for": 1, "ok1_active": False}, {}, "T12"),
         ({}, {"edit_revision": 2}, "T15a"),
         ({"two_person": True}, {"edit_revision": 2}, "T15b"),
         ({}, {"action": "reject", "note": "shorter"}, "T17"),

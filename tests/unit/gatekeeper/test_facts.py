@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from tests.unit.gatekeeper.conftest import ADA, MESSAGE, ORIGINAL, THREAD, case_of, draft
 
 from gatepost_gatekeeper.case import Case
-from gatepost_gatekeeper.facts import Limits, facts_of
+from gatepost_gatekeeper.facts import Limits, facts_of, true_names
 from gatepost_gatekeeper.rerender import renders_alike
+from gatepost_oversight.category import CategoryRule, Conditions, ModeGrant
 from gatepost_oversight.mode import Mode
 from gatepost_oversight.policy import Verdict, decide
 
@@ -110,36 +112,82 @@ def test_all_reasons_are_listed_the_deciding_one_first() -> None:
     assert judge(case)[1] == ["placeholder", "unsupported_commitment", "new_link", "gated"]
 
 
-def allowlisted(mode: str, **more: Any) -> Case:
-    rule = {
-        "id": "mgr_1",
-        "kind": "allowlist",
-        "name": "*@customer.example",
-        "conditions": {},
-        "mode": mode,
-        "covers_ask": False,
-    }
-    return case_of(draft(), message=MESSAGE | {"mode": "gated_send"} | more, mode_grants=(rule,))
+def granted(
+    *grants: ModeGrant, rules: tuple[CategoryRule, ...] = (), row: dict[str, Any] | None = None, **more: Any
+) -> Case:
+    message = MESSAGE | {"mode": "gated_send"} | more
+    return case_of(row or draft(), message=message, grants=grants, rules=rules)
+
+
+def mode_of(case: Case) -> Mode:
+    return facts_of(case, Limits(), renders_alike=True).mode
+
+
+LISTED = ModeGrant("mgr_1", "allowlist", "*@customer.example", Mode.MONITORED)
+FAQ = ModeGrant("mgr_2", "category", "faq", Mode.MONITORED)
+LEGAL = ModeGrant("mgr_3", "category", "legal", Mode.GATED_ALL)
+ASKS_WHERE = CategoryRule("faq", 4, 0, Conditions(words=("where is it",)))
 
 
 def test_an_allowlist_loosens_up_to_the_ceiling() -> None:
     """A person granted it; the ceiling still counts."""
-    assert facts_of(allowlisted("monitored"), Limits(), renders_alike=True).mode == Mode.MONITORED
-    assert (
-        facts_of(allowlisted("monitored", ceiling="gated_send"), Limits(), renders_alike=True).mode == Mode.GATED_SEND
-    )
+    assert Mode.MONITORED == mode_of(granted(LISTED))
+    assert Mode.GATED_SEND == mode_of(granted(LISTED, ceiling="gated_send"))
+    assert Mode.GATED_SEND == mode_of(granted(LISTED, row=draft(to=(ADA, "x@other.example"))))
 
 
 def test_an_ask_only_tightens_unless_it_is_covered() -> None:
     """Agents in the field pass gated_send on every call."""
-    asked = allowlisted("monitored", ask="gated_send")
-    covered = (dict(asked.mode_grants[0]) | {"covers_ask": True},)
+    assert Mode.GATED_SEND == mode_of(granted(LISTED, ask="gated_send"))
+    assert Mode.MONITORED == mode_of(granted(replace(LISTED, covers_ask=True), ask="gated_send"))
+    assert Mode.GATED_ALL == mode_of(granted(replace(LISTED, covers_ask=True), ask="gated_all"))
+    assert Mode.MONITORED == mode_of(granted(mode="monitored", mailbox_covers_ask=True, ask="gated_send"))
 
-    assert facts_of(asked, Limits(), renders_alike=True).mode == Mode.GATED_SEND
-    assert (
-        facts_of(case_of(draft(), message=asked.message, mode_grants=covered), Limits(), renders_alike=True).mode
-        == Mode.MONITORED
-    )
+
+def test_our_own_rule_loosens_and_a_label_does_not() -> None:
+    """An author who chose the label would choose its own freedom."""
+    assert Mode.MONITORED == mode_of(granted(FAQ, rules=(ASKS_WHERE,)))
+    assert Mode.GATED_SEND == mode_of(granted(FAQ, row=draft(category="faq")))
+    assert Mode.GATED_SEND == mode_of(granted(FAQ, category="faq"))
+
+
+def test_a_label_tightens() -> None:
+    labelled = granted(FAQ, LEGAL, rules=(ASKS_WHERE,), row=draft(category="legal"), mode="autonomous")
+
+    assert Mode.GATED_ALL == mode_of(labelled)
+    assert "mgr_3" == (labelled.grant or FAQ).id
+
+
+def test_only_the_newest_mail_of_a_thread_loosens() -> None:
+    """Else an author would answer the harmless first mail with what the later one asks for."""
+    assert Mode.GATED_SEND == mode_of(granted(FAQ, rules=(ASKS_WHERE,), head="msg_" + "9" * 26))
+
+
+def test_of_category_and_list_the_stricter_holds() -> None:
+    """A category that was demoted stays demoted for listed recipients too."""
+    demoted = replace(FAQ, mode=Mode.GATED_SEND)
+
+    assert Mode.GATED_SEND == mode_of(granted(LISTED, demoted, rules=(ASKS_WHERE,)))
+
+
+def test_a_sample_of_what_was_loosened_is_held() -> None:
+    """By the mail it answers: writing the draft again draws no new lot."""
+    loosened, key = granted(FAQ, rules=(ASKS_WHERE,)), b"k" * 32
+
+    def sampled(case: Case, rate: float) -> bool:
+        return facts_of(case, Limits(sample_key=key, sample_rate=rate), renders_alike=True).sampled
+
+    assert sampled(loosened, 1.0)
+    assert not sampled(loosened, 0.0)
+    assert not sampled(granted(LISTED), 1.0)
+    lots = {sampled(granted(FAQ, rules=(ASKS_WHERE,), id=f"msg_{n:026}"), 0.5) for n in range(40)}
+    assert 1 == len(lots)
+
+
+def test_the_record_names_the_facts_that_hold() -> None:
+    facts = facts_of(granted(row=draft("[REVIEWER: x]")), Limits(), renders_alike=True)
+
+    assert ["placeholder"] == true_names(facts)
 
 
 @pytest.mark.parametrize(

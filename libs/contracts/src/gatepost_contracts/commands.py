@@ -96,7 +96,60 @@ class SetMode(Command):
     mailbox_id: MailboxId
     mode: Mode
     ceiling: Mode | None = None
+    covers_ask: bool = Field(False, description="A caller's `gated_send` does not tighten below the mode.")
     why: str = Field("", max_length=1000)
+
+
+class SetTwoPerson(Command):
+    """Ask for two people's approvals in a mailbox, or for one; only an operator may."""
+
+    name: ClassVar[str] = "set_two_person"
+
+    mailbox_id: MailboxId
+    on: bool
+
+
+class SetGrant(Command):
+    """Give a category or listed recipients a mode of their own; without a mode the mailbox's holds again."""
+
+    name: ClassVar[str] = "set_grant"
+
+    mailbox_id: MailboxId
+    of: Literal["category", "allowlist"]
+    grant_name: str = Field(min_length=1, max_length=320, description="The category, or `a@b.c`, or `*@b.c`.")
+    mode: Mode | None = None
+    covers_ask: bool = Field(False, description="A caller's `gated_send` does not tighten below it.")
+    why: str = Field("", max_length=1000)
+
+
+class SetRule(Command):
+    """Say which inbound mail is of a category; without conditions none is any more. Only an operator may."""
+
+    name: ClassVar[str] = "set_rule"
+
+    mailbox_id: MailboxId
+    category: str = Field(min_length=1, max_length=100)
+    conditions: dict[str, Any] | None = None
+    priority: int = Field(0, ge=-1000, le=1000)
+
+
+class RequestUpgrade(Command):
+    """Ask for a looser mode: a one-time code goes to the oversight address, and nothing changes."""
+
+    name: ClassVar[str] = "request_upgrade"
+
+    mailbox_id: MailboxId
+    mode: Mode
+
+
+class RedeemUpgrade(Command):
+    """Redeem that code; only an operator may."""
+
+    name: ClassVar[str] = "redeem_upgrade"
+
+    mailbox_id: MailboxId
+    code: str = Field(min_length=1, max_length=40, repr=False)
+    covers_ask: bool = False
 
 
 class RemoveSuppression(Command):
@@ -140,5 +193,20 @@ class CommandReply(BaseModel):
 
 
 COMMANDS: dict[str, type[Command]] = {
-    f"{c.server}.{c.name}": c for c in (Decide, Cancel, Pause, Resume, Resolve, SetMode, RemoveSuppression, DomainKey)
+    f"{c.server}.{c.name}": c
+    for c in (
+        Decide,
+        Cancel,
+        Pause,
+        Resume,
+        Resolve,
+        SetMode,
+        SetTwoPerson,
+        SetGrant,
+        SetRule,
+        RequestUpgrade,
+        RedeemUpgrade,
+        RemoveSuppression,
+        DomainKey,
+    )
 }

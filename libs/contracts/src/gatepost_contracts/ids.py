@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import threading
 import time
+from datetime import datetime
 from typing import Annotated
 
 from pydantic import Field
@@ -22,6 +24,13 @@ def new_id(prefix: str) -> str:
     with _lock:
         _last = fresh if fresh > _last else _last + 1
         value = _last
+    return f"{prefix}_" + "".join(_ALPHABET[value >> shift & 31] for shift in range(125, -1, -5))
+
+
+def derived_id(prefix: str, at: datetime, seed: str) -> str:
+    """The same id for the same moment and seed: what is made again after a crash is made once. It sorts by time as well."""
+    tail = int.from_bytes(hashlib.sha256(f"{prefix}\n{seed}".encode()).digest()[: _RANDOM_BITS // 8], "big")
+    value = int(at.timestamp() * 1000) << _RANDOM_BITS | tail
     return f"{prefix}_" + "".join(_ALPHABET[value >> shift & 31] for shift in range(125, -1, -5))
 
 
@@ -56,5 +65,7 @@ EventId = Annotated[
 CommandId = Annotated[str, Field(pattern=r"^cmd_[0-9A-Z]{26}$", examples=["cmd_01JD0000000000000000000000"])]
 SuppressionId = Annotated[str, Field(pattern=r"^sup_[0-9A-Z]{26}$", examples=["sup_01JD0000000000000000000000"])]
 PauseId = Annotated[str, Field(pattern=r"^pse_[0-9A-Z]{26}$", examples=["pse_01JD0000000000000000000000"])]
+GrantId = Annotated[str, Field(pattern=r"^mgr_[0-9A-Z]{26}$", examples=["mgr_01JD0000000000000000000000"])]
+UpgradeId = Annotated[str, Field(pattern=r"^upg_[0-9A-Z]{26}$", examples=["upg_01JD0000000000000000000000"])]
 EndpointId = Annotated[str, Field(pattern=r"^whk_[0-9A-Z]{26}$", examples=["whk_01JD0000000000000000000000"])]
 WebhookDeliveryId = Annotated[str, Field(pattern=r"^whd_\w{1,64}$", examples=["whd_0123456789abcdef"])]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+from pydantic import Field
+
 from gatepost_contracts.email import Mode
 from gatepost_contracts.event import Event
-from gatepost_contracts.ids import PauseId, PrincipalId
+from gatepost_contracts.ids import GrantId, PauseId, PrincipalId
 
 Scope = Literal["tenant", "mailbox", "agent", "category"]
 
@@ -20,6 +22,11 @@ class MailboxModeChanged(Event):
     previous: Mode
     by: PrincipalId | None = None
     why: str = ""
+    of: Literal["mailbox", "category", "allowlist"] = Field("mailbox", description="What has that mode now.")
+    category: str | None = Field(None, description="The category, where one was changed.")
+    grant_id: GrantId | None = Field(None, description="The grant of a category or of listed recipients.")
+    covers_ask: bool = Field(False, description="A caller's `gated_send` does not tighten below it.")
+    demoted: bool = Field(False, description="Quality dropped, and it became stricter by itself.")
 
 
 class MailboxPaused(Event):

@@ -27,6 +27,8 @@ TABLE: tuple[tuple[str, Said], ...] = (
     ("OWN", Said("scope_missing", "Agents may withdraw their own mail only.")),
     ("LOWER", Said("operator_redeems", "An operator raises a mode; anyone may lower it.")),
     ("UP_TO_CEILING", Said("invalid_request", "Raise the ceiling too, or choose a stricter mode.")),
+    ("CODE", Said("approval_code_invalid", "Ask for a new code.")),
+    ("RATE", Said("rate_limited", "Three codes an hour for a mailbox; ask again later.")),
     ("EXISTS", Said("not_found", "Check the id; it may have ended already.")),
     ("STATE", Said("already_decided", "Read the mail to see what became of it.")),
     ("SEEN", Said("stale_revision", "Look at the draft as it is now and decide again.")),

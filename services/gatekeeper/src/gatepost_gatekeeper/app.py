@@ -4,17 +4,36 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from gatepost_contracts.commands import Cancel, Decide, Pause, RemoveSuppression, Resolve, Resume, SetMode
+from gatepost_contracts.commands import (
+    Cancel,
+    Decide,
+    Pause,
+    RedeemUpgrade,
+    RemoveSuppression,
+    RequestUpgrade,
+    Resolve,
+    Resume,
+    SetGrant,
+    SetMode,
+    SetRule,
+    SetTwoPerson,
+)  # fmt: skip
 from gatepost_gatekeeper.decisions import Decisions
 from gatepost_gatekeeper.desk import Desk
 from gatepost_gatekeeper.facts import Limits
+from gatepost_gatekeeper.granting import Granting
 from gatepost_gatekeeper.grants import Grants
 from gatepost_gatekeeper.handlers import handlers
 from gatepost_gatekeeper.log import LogWriter
+from gatepost_gatekeeper.notices import Notices
+from gatepost_gatekeeper.quality import Quality
 from gatepost_gatekeeper.settings import GatekeeperSettings
 from gatepost_gatekeeper.steps import Steps
+from gatepost_gatekeeper.telling import Telling
 from gatepost_gatekeeper.timers import Timers
+from gatepost_gatekeeper.upgrades import Upgrades
 from gatepost_gatekeeper.world import World
+from gatepost_gatekeeper.world_steps import WorldSteps
 from gatepost_runtime import Service, Wired, serve
 from gatepost_store.audit.sequencer import Sequencer
 
@@ -29,9 +48,21 @@ async def wire(service: Service) -> Wired:
     home = urlsplit(str(service.settings.public_url)).hostname or ""
     steps = Steps(service.store)
     grants = Grants(service.keys.grant_private, settings.queue_life_s)
-    desk = Desk(steps, grants, Limits(hourly=hourly, per_thread=settings.loop_limit, home_hosts=(home,)))
-    decisions, world = Decisions(steps, grants), World(steps)
-    timers = Timers(steps, desk, sweep_s=settings.sweep_s, stuck_after_s=settings.stuck_after_s)
+    notices, quality = Notices(steps, grants), Quality(steps)
+    public_url = str(service.settings.public_url)
+    telling = Telling(steps, notices, public_url=public_url, digest_after_s=settings.digest_after_s)
+    limits = Limits(
+        hourly=hourly, per_thread=settings.loop_limit, home_hosts=(home,), sample_key=grants.derived("sample"),
+        sample_rate=settings.sample_rate,
+    )  # fmt: skip
+    desk, decisions = Desk(steps, grants, limits, telling), Decisions(steps, grants, quality)
+    world_steps = WorldSteps(steps)
+    world, granting = World(world_steps), Granting(world_steps)
+    upgrades = Upgrades(world_steps, notices, grants.derived("upgrade code"), public_url)
+    timers = Timers(
+        steps, desk, sweep_s=settings.sweep_s, stuck_after_s=settings.stuck_after_s,
+        chores=(upgrades.sweep, quality.sweep, telling.digest),
+    )  # fmt: skip
     sequencer = Sequencer(service.store, service.keys.checkpoint_private, home, checkpoint_s=settings.checkpoint_s)
     writer = LogWriter(service.store, sequencer, service.registry, interval_s=settings.audit_interval_s)
     return Wired(
@@ -44,6 +75,11 @@ async def wire(service: Service) -> Wired:
             Pause: world.pause,
             Resume: world.resume,
             SetMode: world.set_mode,
+            SetTwoPerson: granting.set_two_person,
+            SetGrant: granting.set_grant,
+            SetRule: granting.set_rule,
+            RequestUpgrade: upgrades.request,
+            RedeemUpgrade: upgrades.redeem,
             RemoveSuppression: world.remove_suppression,
         },
         tasks=(timers.run, writer.run),

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any, Protocol
 
 from gatepost_gatekeeper.signs import link_hosts, needles, promises
+from gatepost_oversight.category import CategoryRule, ModeGrant, first_match, granted, grants_of, inbound_of, rules_of
+from gatepost_oversight.mode import Mode
 
 Row = Any  # a row of the store, or a mapping with the same names
 _ULID = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -38,7 +41,9 @@ class Case:
     knowledge: tuple[str, ...] = ()
     stops: frozenset[str] = frozenset()  # scopes of the pauses in force
     suppressed: frozenset[str] = frozenset()
-    mode_grants: tuple[Row, ...] = ()
+    rules: tuple[CategoryRule, ...] = ()
+    grants: tuple[ModeGrant, ...] = ()
+    tags: frozenset[str] = frozenset()  # that people set on the thread
     strangers: frozenset[str] = frozenset()  # recipients of a new thread whom nobody here has written to
     owners: frozenset[str] = frozenset()  # whose content from other threads the draft carries
     sent_in_hour: int = 0
@@ -50,6 +55,26 @@ class Case:
     def is_reply(self) -> bool:
         """It goes to a thread on which somebody has written to us."""
         return self.original is not None or any(m["direction"] == "inbound" for m in self.thread)
+
+    @cached_property
+    def category(self) -> CategoryRule | None:
+        """The rule of ours that the answered mail is first matched by."""
+        if self.original is None or not self.rules:
+            return None
+        return first_match(self.rules, inbound_of(self.original, self.tags))
+
+    @cached_property
+    def grant(self) -> ModeGrant | None:
+        """What a person granted for this draft. Only the newest mail of a thread loosens: an author chooses what it answers."""
+        message, rule = self.message, self.category
+        is_newest = self.original is not None and self.original["id"] == message["head"]
+        labels = [message["category"], self.draft["category"] if self.draft is not None else None]
+        if rule is not None and not is_newest:
+            labels.append(rule.name)
+        return granted(
+            self.grants, category=rule.name if rule is not None and is_newest else None,
+            labels=[label for label in labels if label], recipients=self.recipients, mailbox=Mode(message["mode"]),
+        )  # fmt: skip
 
     @property
     def recipients(self) -> tuple[str, ...]:
@@ -74,25 +99,34 @@ async def gather(store: Reader, message_id: str, revision: int | None = None, *,
     original = next((mail for mail in thread if mail["id"] == message["answers"]), None)
     if original is None and message["answers"]:
         original = await store.fetchrow("original", message["answers"])
-    category = message["category"] or draft["category"] or ""
     since = first_id_at(datetime.now(UTC) - timedelta(hours=1))
     around = await store.fetchrow(
-        "surroundings", tenant, message["mailbox_id"], recipients, message["author"] or "", category, since,
+        "surroundings", tenant, message["mailbox_id"], recipients, message["author"] or "", since,
         hourly_limit, thread_id, message_id, message["answers"] or "",
     )  # fmt: skip
     is_reply = original is not None or any(m["direction"] == "inbound" for m in thread)
-    return Case(
+    case = Case(
         message=message, draft=draft, original=original, thread=thread, content=content,
         knowledge=await _knowledge(store, message["mailbox_id"], draft),
         stops=frozenset(around["stops"]),
+        rules=rules_of(around["rules"]),
+        grants=grants_of(around["grants"]),
+        tags=frozenset(around["tags"]),
         suppressed=frozenset(around["suppressed"]),
-        mode_grants=tuple(around["mode_grants"]),
         strangers=frozenset() if is_reply else await _strangers(store, tenant, recipients, message_id),
         owners=await _owners(store, message, draft, content),
         sent_in_hour=around["sent_in_hour"],
         answered_in_hour=around["answered_in_hour"],
         is_duplicate=around["is_duplicate"],
     )  # fmt: skip
+    return replace(case, stops=case.stops | _stopped_categories(case, around["stopped_categories"]))
+
+
+def _stopped_categories(case: Case, stopped: Sequence[str]) -> frozenset[str]:
+    """A stop of a category holds for what our rules put there and for what its author calls so."""
+    names = {case.message["category"], case.draft["category"] if case.draft is not None else None}
+    names.add(case.category.name if case.category is not None else None)
+    return frozenset({"category"}) if names & set(stopped) else frozenset()
 
 
 def _content(draft: Row) -> Mapping[str, Any]:

@@ -38,7 +38,9 @@ def row_for(command: Decide, message: Row, *, attempted: bool) -> str:
     if not needs_two(message):
         return "T11"
     is_for_this = message["ok1_for"] == message["release"] + 1
-    has_first = message["ok1"] is not None and message["ok1_hash"] == message["content"] and is_for_this
+    # an approval ends with its key, so the next one is the first of two again
+    is_valid = message["ok1_hash"] == message["content"] and is_for_this and message["ok1_active"]
+    has_first = message["ok1"] is not None and is_valid
     return "T13" if has_first else "T12"
 
 

@@ -21,8 +21,10 @@ from gatepost_gatekeeper.case import Case, Row, gather
 from gatepost_gatekeeper.choose import ACTIONS, RELEASING, is_same, role_for, row_for
 from gatepost_gatekeeper.facts import effective_mode
 from gatepost_gatekeeper.grants import Grants
+from gatepost_gatekeeper.quality import Quality
 from gatepost_gatekeeper.rerender import renders_alike
 from gatepost_gatekeeper.steps import Moved, Stayed, Steps
+from gatepost_oversight.evidence import words_changed
 
 log = structlog.get_logger()
 TRIES = 3
@@ -31,8 +33,9 @@ TRIES = 3
 class Decisions:
     """Carries out what a person says about one mail."""
 
-    def __init__(self, steps: Steps, grants: Grants) -> None:
+    def __init__(self, steps: Steps, grants: Grants, quality: Quality | None = None) -> None:
         self._steps, self._store, self._grants = steps, steps.store, grants
+        self._quality = quality or Quality(steps)
 
     async def decide(self, command: Decide) -> CommandReply:
         """Approve or reject."""
@@ -135,10 +138,25 @@ class Decisions:
             **await self._arguments(command, caller, case, row),
         )  # fmt: skip
         if isinstance(step, Moved):
+            await self._test_quality(message)
             return self._done(case, step)
         if not step.failed or step.failed == ("VERSION",):
             return None  # somebody was faster: look again
         return await self._refused(command, caller, case, row, step.failed)
+
+    async def _test_quality(self, message: Row) -> None:
+        """The decision stands whatever comes of this; the sweep tests again."""
+        try:
+            await self._quality.decided(message)
+        except Exception as error:
+            log.warning("the quality of a category was not tested", error=type(error).__name__)
+
+    async def _edit_words(self, message: Row, edit: Row) -> int:
+        """How much a reviewer's edit changes what waits."""
+        before = await self._store.fetchrow("revision", message["id"], message["revision"])
+        if before is None:
+            return words_changed("", edit["markdown"])
+        return words_changed(f"{before['subject']}\n{before['markdown']}", f"{edit['subject']}\n{edit['markdown']}")
 
     async def _arguments(self, command: Decide, caller: Caller, case: Case, row: str) -> dict[str, Any]:
         message, draft, now = case.message, case.draft, datetime.now(UTC)
@@ -151,7 +169,7 @@ class Decisions:
         revision, content = message["revision"], message["content"]
         if row in {"T15a", "T15b"} and draft is not None:
             revision, content = draft["n"], draft["content_sha256"]
-            arguments["revision"] = revision
+            arguments |= {"revision": revision, "edit_words": await self._edit_words(message, draft)}
         expires_at = now + timedelta(seconds=message["expires_after_s"])
         if row in RELEASING and draft is not None:
             arguments |= await self._release(caller, case, row, mode, now)

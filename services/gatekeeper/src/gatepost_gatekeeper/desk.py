@@ -20,10 +20,13 @@ from gatepost_contracts.event import Event
 from gatepost_contracts.mailbox import MailboxModeChanged, MailboxPaused, MailboxResumed
 from gatepost_gatekeeper import said
 from gatepost_gatekeeper.case import Case, Row, gather
-from gatepost_gatekeeper.facts import Limits, facts_of, granted_rule
+from gatepost_gatekeeper.facts import Limits, facts_of, true_names
 from gatepost_gatekeeper.grants import Grants
+from gatepost_gatekeeper.notices import Notices
 from gatepost_gatekeeper.rerender import renders_alike
 from gatepost_gatekeeper.steps import Moved, Stayed, Steps
+from gatepost_gatekeeper.telling import Telling
+from gatepost_oversight.category import CategoryRule, first_match, inbound_of, rules_of
 from gatepost_oversight.policy import Judgement, Verdict, decide
 
 log = structlog.get_logger()
@@ -38,6 +41,7 @@ class Judged:
     case: Case
     mode: str
     judgement: Judgement
+    facts: tuple[str, ...] = ()
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -46,30 +50,46 @@ class Judged:
             return ()
         return tuple(rule.name for rule in self.judgement.reasons)
 
+    @property
+    def told(self) -> dict[str, Any]:
+        """What the record keeps of it besides."""
+        rule = self.case.category
+        return {
+            "facts": list(self.facts), "category": rule.name if rule else None,
+            "rule_revision": rule.revision if rule else None,
+        }  # fmt: skip
+
 
 class Desk:
     """Judges drafts; the handlers of the gatekeeper's events."""
 
-    def __init__(self, steps: Steps, grants: Grants, limits: Limits) -> None:
+    def __init__(self, steps: Steps, grants: Grants, limits: Limits, telling: Telling | None = None) -> None:
         self._steps, self._store, self._grants, self._limits = steps, steps.store, grants, limits
+        self._telling = telling or Telling(steps, Notices(steps, grants))
 
     async def review(self, event: EmailDrafted) -> None:
         """A draft exists; judge whether a person must see it."""
         await self.judge(event.message_id)
 
     async def customer_wrote_again(self, event: EmailReceived) -> None:
-        """What was drafted for an older mail ends once a newer draft answers a later one."""
+        """Its category is noted; what was drafted for an older mail ends once a newer draft answers a later one."""
+        await self._categorise(event.message_id)
         await self.supersede(event.thread_id)
 
     async def world_changed(self, event: Event) -> None:
         """A mailbox was tightened or an address opted out: what is released and not on the wire goes back or ends."""
         match event:
+            case MailboxPaused() | MailboxResumed():
+                await self._telling.stop(event)  # it stops claims by itself, and lifting it lets them go on
+                return
             case MailboxModeChanged():
+                if event.demoted:
+                    await self._telling.demotion(event)
                 rows = await self._store.fetch("open_mails_of_mailbox", event.mailbox_id)
             case EmailUnsubscribed() | EmailComplained():
                 rows = await self._store.fetch("open_mails_suppressed", event.suppression_id)
             case _:
-                return  # a pause stops claims by itself, and lifting it lets them go on
+                return
         await asyncio.gather(*(self.take_back(row["id"]) for row in rows))
 
     async def judge(self, message_id: str) -> None:
@@ -105,6 +125,18 @@ class Desk:
         for row in await self._store.fetch("superseded", thread_id):
             await self._steps.system("T22", row["id"], data={"by_message_id": row["by_message_id"]})
 
+    async def _categorise(self, message_id: str) -> None:
+        row = await self._store.fetchrow("inbound_with_rules", message_id)
+        if row is not None:
+            rule = first_match(rules_of(row["rules"]), inbound_of(row, row["tags"]))
+            await self._note(message_id, rule)
+
+    async def _note(self, message_id: str, rule: CategoryRule | None) -> None:
+        """Keep the match with the mail it was made on."""
+        await self._store.execute(
+            "categorise", message_id, rule.name if rule else None, rule.revision if rule else None
+        )
+
     async def _one_round(self, case: Case) -> bool:
         """One look at the mail as it is; True when there is nothing more to do."""
         message, draft = case.message, case.draft
@@ -134,7 +166,8 @@ class Desk:
             return isinstance(await self._hold("T07", judged, ("draft_failed",)), Moved)
         step = await self._steps.system(
             "T06", message["id"], version=message["version"],
-            revision=draft["n"], mode_grant_id=_rule_id(case),
+            revision=draft["n"], mode_grant_id=_grant_id(case), rule_category=judged.told["category"],
+            rule_revision=judged.told["rule_revision"], data=judged.told,
         )  # fmt: skip
         if isinstance(step, Stayed):
             waits = bool(step.failed and {"NOT_READ_ONLY", "NOT_LOOSER", "BY_AUTHOR"} & set(step.failed))
@@ -142,6 +175,8 @@ class Desk:
                 log.info("a draft cannot be taken up", message_id=message["id"], failed=step.failed)
             return waits
         await self.supersede(message["thread_id"])
+        if case.rules and case.original is not None:
+            await self._note(case.original["id"], case.category)
         return await self._verdict(judged, step.seq)
 
     async def _take_up_again(self, case: Case, draft: Row) -> bool:
@@ -180,7 +215,8 @@ class Desk:
         now = datetime.now(UTC)
         release = self._grants.release(message, draft, mode=judged.mode, now=now)
         return await self._steps.system(
-            "T08", message["id"], version=version, verdict="release", data=said.released(draft, release),
+            "T08", message["id"], version=version, verdict="release",
+            data={**said.released(draft, release), **judged.told},
             grant_token=release.grant, due_at=release.due_at, expires_at=release.expires_at, now=now,
         )  # fmt: skip
 
@@ -197,21 +233,21 @@ class Desk:
             revision, content, reasons, expires_at=expires_at, mode=judged.mode, release=message["release"]
         )
         arguments: dict[str, Any] = {
-            "version": version or message["version"], "data": data, "reasons": list(reasons),
-            "expires_at": expires_at, "now": now, "mode_grant_id": _rule_id(judged.case), **more,
+            "version": version or message["version"], "data": {**data, **judged.told}, "reasons": list(reasons),
+            "expires_at": expires_at, "now": now, "mode_grant_id": _grant_id(judged.case), **more,
         }  # fmt: skip
         return await self._steps.system(row, message["id"], **arguments)
 
     async def _refuse(self, judged: Judged, version: int | None = None) -> Moved | Stayed:
         message, reasons = judged.case.message, list(judged.reasons)
         return await self._steps.system(
-            "T10", message["id"], version=version, verdict="refuse", data={"reasons": reasons},
+            "T10", message["id"], version=version, verdict="refuse", data={"reasons": reasons, **judged.told},
             reason=reasons[0], reasons=reasons,
         )  # fmt: skip
 
     def _judged(self, case: Case) -> Judged:
         facts = facts_of(case, self._limits, renders_alike=renders_alike(case))
-        return Judged(case, str(facts.mode), decide(facts))
+        return Judged(case, str(facts.mode), decide(facts), tuple(true_names(facts)))
 
 
 def _asks_later(case: Case) -> bool:
@@ -220,6 +256,6 @@ def _asks_later(case: Case) -> bool:
     return case.message["gate_timing"] == "schedule_first" and send_at is not None and send_at > datetime.now(UTC)
 
 
-def _rule_id(case: Case) -> str | None:
-    rule = granted_rule(case)
-    return rule["id"] if rule is not None else None
+def _grant_id(case: Case) -> str | None:
+    grant = case.grant
+    return grant.id if grant is not None else None

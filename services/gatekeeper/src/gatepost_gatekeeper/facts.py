@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gatepost_gatekeeper.case import Case, Row
+from gatepost_gatekeeper.case import Case
 from gatepost_gatekeeper.signs import (
     has_placeholder,
     link_hosts,
@@ -13,8 +13,9 @@ from gatepost_gatekeeper.signs import (
     tries_to_steer,
     unsupported,
 )
+from gatepost_oversight.evidence import is_sampled
 from gatepost_oversight.mode import Mode, effective, strictest
-from gatepost_oversight.policy import Facts
+from gatepost_oversight.policy import FACT_NAMES, Facts
 
 SYSTEM_MAILBOX = "mbx_system"
 INJECTION_FLAGS = frozenset({"suspected_injection", "hidden_text"})
@@ -27,6 +28,8 @@ class Limits:
     hourly: int = 0  # 0: no limit
     per_thread: int = 10
     home_hosts: tuple[str, ...] = ()  # hosts of our own pages, which footers link to
+    sample_key: bytes = b""
+    sample_rate: float = 0.0  # of every category that a person loosened: what stays reviewed for ever
 
 
 def facts_of(case: Case, limits: Limits, *, renders_alike: bool) -> Facts:
@@ -52,27 +55,28 @@ def facts_of(case: Case, limits: Limits, *, renders_alike: bool) -> Facts:
         possible_duplicate=case.is_duplicate,
         system_template=is_system and bool(message["system_template"]),
         first_contact=not case.is_reply and bool(case.strangers),
+        sampled=_is_sampled(case, limits),
     )
+
+
+def true_names(facts: Facts) -> list[str]:
+    """The facts that hold, for the record: a later dry run asks other policies about them."""
+    return [name for name in FACT_NAMES if getattr(facts, name)]
 
 
 def effective_mode(case: Case) -> Mode:
     """The strictest of what a person granted, the mailbox's ceiling and what the caller asked for."""
     message = case.message
-    rule = granted_rule(case)
+    grant = case.grant
     asked = case.draft["ask"] if case.draft is not None else None
     if Mode.READ_ONLY in {message["mode"], message["ceiling"]}:
         return Mode.READ_ONLY  # whatever was granted
     asks = [Mode(ask) for ask in (asked, message["ask"]) if ask]
     return effective(
         Mode(message["mode"]), ceiling=Mode(message["ceiling"]), ask=strictest(*asks) if asks else None,
-        granted=Mode(rule["mode"]) if rule and rule["mode"] else None,
-        covers_ask=bool(rule and rule["covers_ask"]),
+        granted=grant.mode if grant is not None else None,
+        covers_ask=grant.covers_ask if grant is not None else bool(message["mailbox_covers_ask"]),
     )  # fmt: skip
-
-
-def granted_rule(case: Case) -> Row | None:
-    """The first of a person's rules that matches: an allowlist entry for all recipients, or conditions on the mail."""
-    return next((rule for rule in case.mode_grants if _matches(rule, case)), None)
 
 
 def unsupported_promises(case: Case) -> tuple[str, ...]:
@@ -142,30 +146,12 @@ def _is_injection_suspected(case: Case) -> bool:
     return flagged or tries_to_steer(*(f"{mail['subject'] or ''}\n{mail['text'] or ''}" for mail in mails))
 
 
-def _matches(rule: Row, case: Case) -> bool:
-    if rule["kind"] == "allowlist":
-        return bool(case.recipients) and all(_is_listed(address, rule["name"]) for address in case.recipients)
-    conditions, mail = rule["conditions"] or {}, case.original
-    if not conditions or mail is None:
+def _is_sampled(case: Case, limits: Limits) -> bool:
+    """By the mail it answers, so that an author who withdraws a draft and writes another draws no new lot."""
+    grant = case.grant
+    if grant is None or grant.kind != "category" or grant.mode.level <= Mode.GATED_SEND.level:
         return False
-    return all(_holds(name, str(value).lower(), mail) for name, value in conditions.items())
-
-
-def _holds(condition: str, value: str, mail: Row) -> bool:
-    match condition:
-        case "from":
-            return _is_listed(mail["header_from"] or "", value)
-        case "subject":
-            return value in (mail["subject"] or "").lower()
-        case "text":
-            return value in (mail["text"] or "").lower()
-        case _:
-            return False  # a condition nobody knows loosens nothing
-
-
-def _is_listed(address: str, pattern: str) -> bool:
-    address, pattern = address.lower(), pattern.lower()
-    return address == pattern or (pattern.startswith(("@", "*@")) and address.endswith(pattern.lstrip("*")))
+    return is_sampled(limits.sample_key, case.message["answers"] or case.message["id"], limits.sample_rate)
 
 
 def _domain(address: str) -> str:

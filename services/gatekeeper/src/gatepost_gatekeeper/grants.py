@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -31,6 +32,10 @@ class Grants:
     def __init__(self, key: Ed25519PrivateKey, queue_life_s: int) -> None:
         self._key = key
         self._queue_life = timedelta(seconds=queue_life_s)
+
+    def derived(self, purpose: str) -> bytes:
+        """A secret of this service for another purpose; from it nobody gets back to the key."""
+        return hmac.digest(self._key.private_bytes_raw(), f"gatepost {purpose} v1".encode(), "sha256")
 
     def release(
         self, message: Mapping[str, Any], draft: Mapping[str, Any], *, mode: str, now: datetime,

@@ -6,9 +6,10 @@ SELECT m.id, m.tenant_id, m.mailbox_id, m.thread_id, m.direction, m.state, m.ver
        m.author, m.author_kind, m.revision, m.content, m.recipients, m.ask, m.send_at, m.gate_timing, m.placeholder, m.ok1, m.ok1_hash, m.ok1_key, m.ok1_for,
        m.rounds, m.release, m.category, m.system_template, m.policy_block, m.reasons, m.created_at, m.expires_at,
        m.decided_by, m.decided_at, m.released_at, m.raw_sha256, m.automatic, m.has_attachments, m.quarantined_for,
-       m.rejection_final, m.mode_grant_id, m.reviser,
+       m.rejection_final, m.mode_grant_id, m.reviser, m.rule_category,
+       NOT EXISTS (SELECT 1 FROM api_key a WHERE a.id = m.ok1_key AND a.revoked_at IS NOT NULL) AS ok1_active,
        b.address, b.display_name, b.mode, b.ceiling, b.undo_window_s, b.expires_after_s, b.rounds_max,
-       b.signature_block, b.ai_disclosure, b.two_person, b.policy_block AS mailbox_block, b.auto_cc, b.auto_bcc,
+       b.signature_block, b.ai_disclosure, b.two_person, b.policy_block AS mailbox_block, b.covers_ask AS mailbox_covers_ask, b.auto_cc, b.auto_bcc,
        e.name AS tenant_name, e.physical_address, e.two_person AS tenant_two_person,
        h.head, h.participants, h.subject AS thread_subject
   FROM message m
@@ -31,13 +32,15 @@ SELECT message_id, n, kind, content_sha256, content, markdown, subject, recipien
 
 -- original --
 -- The mail being answered, where it is not among the newest of the thread.
-SELECT id, direction, header_from, to_addresses, cc_addresses, recipients, subject, flags, automatic, rfc_message_id, text
+SELECT id, direction, header_from, to_addresses, cc_addresses, recipients, subject, flags, automatic, rfc_message_id, text,
+       envelope_to, auth, left(reply_text, 65536) AS reply_text, has_attachments, rule_category, rule_revision
   FROM message WHERE id = $1;
 
 -- thread_texts --
 -- What participants have said and were told on this thread, newest first.
 SELECT m.id, m.direction, m.header_from, m.to_addresses, m.cc_addresses, m.recipients, m.subject, m.flags, m.automatic,
-       m.rfc_message_id, left(coalesce(m.text, r.markdown, ''), 65536) AS text
+       m.rfc_message_id, m.envelope_to, m.auth, left(m.reply_text, 65536) AS reply_text, m.has_attachments, m.rule_category,
+       m.rule_revision, left(coalesce(m.text, r.markdown, ''), 65536) AS text
   FROM message m
   LEFT JOIN revision r ON r.message_id = m.id AND r.n = m.revision AND m.direction = 'outbound'
  WHERE m.thread_id = $1 AND m.state IN ('received', 'delivered') ORDER BY m.id DESC LIMIT 50;
@@ -57,18 +60,28 @@ SELECT ARRAY(SELECT address FROM suppression
        ARRAY(SELECT scope FROM pause
               WHERE tenant_id = $1 AND lifted_at IS NULL
                 AND ((scope = 'tenant' AND target = $1) OR (scope = 'mailbox' AND target = $2)
-                     OR (scope = 'agent' AND target = $4) OR (scope = 'category' AND target = $5))) AS stops,
-       coalesce((SELECT jsonb_agg(jsonb_build_object('id', id, 'kind', kind, 'name', name, 'conditions', conditions,
-                                                     'mode', mode, 'covers_ask', covers_ask) ORDER BY priority DESC, id)
-                   FROM mode_grant WHERE mailbox_id = $2 AND revoked_at IS NULL), '[]'::jsonb) AS mode_grants,
+                     OR (scope = 'agent' AND target = $4))) AS stops,
+       ARRAY(SELECT target FROM pause
+              WHERE tenant_id = $1 AND lifted_at IS NULL AND scope = 'category') AS stopped_categories,
+       coalesce((SELECT jsonb_agg(jsonb_build_object('id', id, 'kind', kind, 'name', name, 'mode', mode,
+                                                     'covers_ask', covers_ask))
+                   FROM mode_grant WHERE mailbox_id = $2 AND revoked_at IS NULL), '[]'::jsonb) AS grants,
+       coalesce((SELECT jsonb_agg(jsonb_build_object('name', name, 'revision', revision, 'conditions', conditions,
+                                                     'priority', priority))
+                   FROM (SELECT DISTINCT ON (name) name, revision, conditions, priority FROM category_rule
+                          WHERE mailbox_id = $2 ORDER BY name, revision DESC) newest
+                  WHERE conditions IS NOT NULL), '[]'::jsonb) AS rules,
+       ARRAY(SELECT DISTINCT said FROM message tagged CROSS JOIN unnest(tagged.person_tags) key
+              CROSS JOIN LATERAL (VALUES (key), (key || '=' || (tagged.tags->>key))) words (said)
+              WHERE tagged.thread_id = $7 AND tagged.tags ? key) AS tags,
        (SELECT count(*) FROM (SELECT 1 FROM message
-                               WHERE mailbox_id = $2 AND direction = 'outbound' AND id > $6 AND released_at IS NOT NULL
-                               LIMIT $7) recent) AS sent_in_hour,
+                               WHERE mailbox_id = $2 AND direction = 'outbound' AND id > $5 AND released_at IS NOT NULL
+                               LIMIT $6) recent) AS sent_in_hour,
        (SELECT count(*) FROM message
-         WHERE thread_id = $8 AND direction = 'outbound' AND id <> $9
+         WHERE thread_id = $7 AND direction = 'outbound' AND id <> $8
            AND released_at > now() - interval '1 hour') AS answered_in_hour,
        EXISTS (SELECT 1 FROM message
-                WHERE answers = $10 AND author = $4 AND id <> $9
+                WHERE answers = $9 AND author = $4 AND id <> $8
                   AND state IN ('released', 'sending', 'deferred', 'uncertain', 'delivered')) AS is_duplicate;
 
 -- written_to --
@@ -114,10 +127,13 @@ SELECT m.id FROM suppression s JOIN message m ON m.tenant_id = s.tenant_id AND s
 -- tightened --
 -- What is let go, has not left, and may not be allowed any more; the steps decide.
 SELECT m.id FROM message m JOIN mailbox b ON b.id = m.mailbox_id
+  LEFT JOIN mode_grant g ON g.id = m.mode_grant_id AND g.revoked_at IS NULL
  WHERE m.state IN ('released', 'deferred') AND m.direction = 'outbound' AND NOT m.system_template
-   AND ((m.ok1 IS NULL AND (b.mode IN ('read_only', 'gated_all', 'gated_send')
-                            OR b.ceiling IN ('read_only', 'gated_all', 'gated_send')))
-        OR (b.two_person AND m.ok2 IS NULL) OR b.policy_block OR m.policy_block OR b.mode = 'read_only'
+   AND ((m.ok1 IS NULL AND (coalesce(g.mode, b.mode) IN ('read_only', 'gated_all', 'gated_send')
+                            OR b.ceiling IN ('read_only', 'gated_all', 'gated_send')
+                            OR (m.ask = 'gated_send' AND NOT coalesce(g.covers_ask, b.covers_ask))))
+        OR (m.ok1 IS NOT NULL AND m.ok2 IS NULL
+            AND (b.two_person OR (SELECT t.two_person FROM tenant t WHERE t.id = m.tenant_id))) OR b.policy_block OR m.policy_block OR b.mode = 'read_only'
         OR EXISTS (SELECT 1 FROM api_key k WHERE k.id IN (m.ok1_key, m.ok2_key) AND k.revoked_at IS NOT NULL)
         OR EXISTS (SELECT 1 FROM suppression s
                     WHERE s.tenant_id = m.tenant_id AND s.address = ANY(m.recipients)
@@ -160,6 +176,7 @@ SELECT m.id, r.n FROM message m
                  WHERE message_id = m.id AND kind <> 'edit' ORDER BY n DESC LIMIT 1) r ON true
  WHERE m.state IN ('drafting', 'drafted', 'held', 'revising') AND m.direction = 'outbound'
    AND (m.state = 'drafted' OR r.n > m.revision)
+   AND (m.state <> 'drafted' OR m.gate_timing <> 'schedule_first' OR m.send_at IS NULL OR m.send_at <= now())
    AND r.created_at < now() - make_interval(secs => $1) ORDER BY m.id LIMIT 200;
 
 -- credential --
@@ -205,3 +222,96 @@ SELECT id, mailbox_id, reason FROM suppression WHERE tenant_id = $1 AND address 
 -- deliveries --
 -- What became of each recipient of the present release.
 SELECT id, recipient, state, used, attempts FROM delivery WHERE message_id = $1 AND of_release = $2;
+
+-- grant --
+-- What a person granted under a name, in force or not.
+SELECT id, mode, covers_ask, revision, revoked_at FROM mode_grant WHERE mailbox_id = $1 AND kind = $2 AND name = $3;
+
+-- categorise --
+-- The category of an inbound mail as our rules see it now, for those who list it.
+UPDATE message SET rule_category = $2, rule_revision = $3
+ WHERE id = $1 AND direction = 'inbound' AND (rule_category, rule_revision) IS DISTINCT FROM ($2, $3::integer);
+
+-- inbound_with_rules --
+-- An inbound mail with the rules of its mailbox and the tags that people set on its thread; none where there are no rules.
+SELECT m.id, m.header_from, m.envelope_to, m.to_addresses, m.auth, m.subject, m.has_attachments,
+       left(m.reply_text, 65536) AS reply_text, left(m.text, 65536) AS text, r.rules,
+       ARRAY(SELECT DISTINCT said FROM message tagged CROSS JOIN unnest(tagged.person_tags) key
+              CROSS JOIN LATERAL (VALUES (key), (key || '=' || (tagged.tags->>key))) words (said)
+              WHERE tagged.thread_id = m.thread_id AND tagged.tags ? key) AS tags
+  FROM message m
+  JOIN LATERAL (SELECT jsonb_agg(jsonb_build_object('name', name, 'revision', revision, 'conditions', conditions,
+                                                    'priority', priority)) AS rules
+                  FROM (SELECT DISTINCT ON (name) name, revision, conditions, priority FROM category_rule
+                         WHERE mailbox_id = m.mailbox_id ORDER BY name, revision DESC) newest
+                 WHERE conditions IS NOT NULL) r ON r.rules IS NOT NULL
+ WHERE m.id = $1 AND m.direction = 'inbound';
+
+-- mailboxes_of --
+-- Every mailbox of an account.
+SELECT id FROM mailbox WHERE tenant_id = $1 AND id <> 'mbx_system' AND deleted_at IS NULL ORDER BY id;
+
+-- is_there --
+-- Whether a mail of this id exists.
+SELECT EXISTS (SELECT 1 FROM message WHERE id = $1);
+
+-- oversight_email --
+-- Where codes and notices of an account go.
+SELECT oversight_email FROM tenant WHERE id = $1;
+
+-- system_mailbox --
+-- As whom the installation writes, and to whom.
+SELECT b.address, b.display_name, t.name AS tenant_name, t.oversight_email
+  FROM tenant t JOIN mailbox b ON b.id = 'mbx_system' WHERE t.id = $1;
+
+-- upgrade_request --
+-- One request with the address of its mailbox.
+SELECT u.id, u.tenant_id, u.mode, u.created_at, u.expires_at, b.address
+  FROM upgrade_request u JOIN mailbox b ON b.id = u.mailbox_id WHERE u.id = $1;
+
+-- fresh_requests --
+-- Requests of the last hour that may still be redeemed: each must have its mail.
+SELECT u.id, u.tenant_id, u.mode, u.created_at, u.expires_at, b.address
+  FROM upgrade_request u JOIN mailbox b ON b.id = u.mailbox_id
+ WHERE u.created_at > now() - interval '1 hour' AND u.created_at < now() - interval '5 seconds' AND u.redeemed_at IS NULL
+ ORDER BY u.created_at LIMIT 200;
+
+-- count_try --
+-- The requests of a mailbox that a code may belong to; the try is counted on each of them first.
+UPDATE upgrade_request SET tries = tries + 1
+ WHERE mailbox_id = $1 AND redeemed_at IS NULL AND expires_at > now() AND tries <= 5
+RETURNING id, mode, code_sha256;
+
+-- redeemed_by_command --
+-- The request that this very command has redeemed.
+SELECT u.id, u.mode, u.code_sha256
+  FROM command_result p JOIN audit_record a ON a.subject_id = p.subject_id AND a.seq = p.seq
+  JOIN upgrade_request u ON u.id = a.record::jsonb->'data'->>'request_id'
+ WHERE p.command_id = $1 AND p.tenant_id = $2 AND a.row_id = 'W12';
+
+-- loosened --
+-- Categories that a person let go alone: one, or all.
+SELECT g.id, g.mailbox_id, g.name, g.mode, g.revision, g.granted_at FROM mode_grant g
+ WHERE g.kind = 'category' AND g.revoked_at IS NULL AND g.mode IN ('monitored', 'autonomous')
+   AND ($1::text IS NULL OR (g.mailbox_id = $1 AND g.name = $2));
+
+-- sample_reviews --
+-- What people said of the lasting sample of a category since it was loosened, oldest first; the newest 500 count.
+SELECT * FROM (
+  SELECT m.id, m.decided_at, bool_or(d.action IN ('approve', 'edit_approve')) AS approved,
+         bool_or(d.action IN ('reject', 'send_back')) AS rejected, max(d.edit_words) AS edit_words
+    FROM message m JOIN decision d ON d.message_id = m.id
+   WHERE m.mailbox_id = $1 AND m.direction = 'outbound' AND m.decided_at >= $3 AND m.rule_category = $2
+     AND 'sampled' = ANY (m.reasons)
+   GROUP BY m.id, m.decided_at ORDER BY m.decided_at DESC LIMIT 500) newest
+ ORDER BY decided_at, id;
+
+-- accounts_waiting --
+-- Accounts where a mail has waited for a person since before $1, with how many wait in each mailbox.
+SELECT w.tenant_id, min(w.oldest_at) AS oldest_at,
+       jsonb_agg(jsonb_build_object('address', b.address, 'n', w.n) ORDER BY b.address) AS boxes
+  FROM (SELECT tenant_id, mailbox_id, count(*) AS n, min(held_at) AS oldest_at FROM message
+         WHERE state = 'held' AND mailbox_id <> 'mbx_system' GROUP BY 1, 2) w
+  JOIN mailbox b ON b.id = w.mailbox_id
+  JOIN tenant t ON t.id = w.tenant_id AND t.oversight_email IS NOT NULL
+ GROUP BY 1 HAVING min(w.oldest_at) < $1;

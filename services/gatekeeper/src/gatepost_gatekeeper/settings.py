@@ -20,6 +20,12 @@ class GatekeeperSettings(BaseSettings):
     loop_limit: int = Field(
         10, ge=1, description="Answers on one thread in an hour after which a further one is held as a possible loop."
     )
+    sample_rate: float = Field(
+        0.05, ge=0.01, le=1, description="Share of every loosened category that a person still looks at, for ever.",
+    )  # fmt: skip
+    digest_after_s: int = Field(
+        14_400, ge=0, description="Once something has waited this long, the oversight address is told, once a day; 0: never.",
+    )  # fmt: skip
     queue_life_s: int = Field(432_000, gt=0, description="How long a released mail may be tried: its grant ends then.")
     workers: int = Field(64, ge=2, description="Events of one kind handled at a time.")
     audit_interval_s: float = Field(0.25, gt=0, description="How often records are given their place in the log.")

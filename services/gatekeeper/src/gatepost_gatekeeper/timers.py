@@ -16,14 +16,17 @@ from gatepost_gatekeeper.steps import Steps
 
 log = structlog.get_logger()
 AT_ONCE = 32
+Chore = Callable[[], Awaitable[None]]
 
 
 class Timers:
     """The sweep."""
 
-    def __init__(self, steps: Steps, desk: Desk, *, sweep_s: float, stuck_after_s: float) -> None:
+    def __init__(
+        self, steps: Steps, desk: Desk, *, sweep_s: float, stuck_after_s: float, chores: Sequence[Chore] = ()
+    ) -> None:
         self._steps, self._store, self._desk = steps, steps.store, desk
-        self._sweep_s, self._stuck_after_s = sweep_s, stuck_after_s
+        self._sweep_s, self._stuck_after_s, self._chores = sweep_s, stuck_after_s, chores
 
     async def run(self) -> None:
         """For ever; a sweep that fails is tried again at the next turn."""
@@ -40,6 +43,11 @@ class Timers:
         await self._each(self._judge, await self._store.fetch("stuck", self._stuck_after_s))
         await self._each(self._take_back, await self._store.fetch("tightened"))
         await self._each(self._supersede, await self._store.fetch("threads_to_supersede"))
+        for chore in self._chores:
+            try:
+                await chore()
+            except Exception as error:
+                log.warning("a chore of the sweep failed", error=f"{type(error).__name__}: {error}")
 
     async def _expire(self, row: Any) -> None:
         await self._steps.system("T21", row["id"], version=row["version"])

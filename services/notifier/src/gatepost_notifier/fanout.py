@@ -18,6 +18,7 @@ from gatepost_contracts.webhook_words import (
 )
 
 SYSTEM_MAILBOX = "mbx_system"
+TOLD_TO_EACH = frozenset({"mailbox.paused", "mailbox.resumed"})
 GATING = frozenset({"inbound_gating"})  # why ingest keeps mail aside in a mailbox that holds everything
 
 
@@ -85,6 +86,8 @@ def concerns(event: Event, subscription: Subscription) -> bool:
         return False
     if event.type.startswith("email.") and event.mailbox_id == SYSTEM_MAILBOX:
         return False  # codes and notices are nobody's business
+    if event.type in TOLD_TO_EACH and event.mailbox_id == SYSTEM_MAILBOX:
+        return False  # each mailbox that it covers has an event of its own
     return subscription.mailbox_id in {None, event.mailbox_id} or event.mailbox_id == SYSTEM_MAILBOX
 
 

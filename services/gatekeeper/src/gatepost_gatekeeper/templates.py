@@ -1,0 +1,65 @@
+"""The fixed texts of system mail. Only our own names and numbers get in: nothing that an agent or a sender wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+MODES = {
+    "read_only": "read only", "gated_all": "everything is looked at", "gated_send": "every mail out is looked at",
+    "monitored": "mail leaves by itself and can be taken back", "autonomous": "mail leaves by itself",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Text:
+    """One mail."""
+
+    template: str
+    subject: str
+    markdown: str
+
+
+def upgrade_code(address: str, mode: str, code: str, expires_at: datetime, url: str) -> Text:
+    """The one-time code, to the person who may redeem it."""
+    return Text("upgrade_code", f"An agent asks for more freedom in {address}", f"""\
+An agent asks that the mailbox {address} may be **{mode}**: {MODES[mode]}.
+
+Nothing has changed. If you want it, redeem this code with an operator's key, once, before {_said(expires_at)}:
+
+    {code}
+
+For example:
+
+    gatepost upgrade redeem {address} {code}
+
+or `POST {url}/v1/mailboxes/{address}/upgrade` with `{{"code": "..."}}`. Look at `gatepost evidence {address}` first.
+
+If you do not want it, do nothing.""")  # fmt: skip
+
+
+def demoted(address: str, category: str, mode: str, previous: str) -> Text:
+    """A category became stricter by itself."""
+    return Text("demoted", f"{address}: drafts of a category are looked at again", f"""\
+In the mailbox {address} too many drafts of the category `{category}` were not approved as they stood.
+
+It was {previous} and is **{mode}** now: {MODES[mode]}. What had not left yet waits for a reviewer.
+
+`gatepost evidence {address}` shows the numbers. An operator may grant the mode again.""")  # fmt: skip
+
+
+def waiting(counts: Sequence[tuple[str, int]], oldest_at: datetime, url: str) -> Text:
+    """What waits for a decision."""
+    total = sum(count for _, count in counts)
+    lines = "\n".join(f"* {address}: {count}" for address, count in counts)
+    return Text("waiting", f"{total} mail{'' if total == 1 else 's'} wait for a decision", f"""\
+Waiting for a reviewer, the oldest since {_said(oldest_at)}:
+
+{lines}
+
+`gatepost review` shows them, and so does {url}/v1/oversight/pending. What nobody decides ends unsent.""")  # fmt: skip
+
+
+def _said(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")

@@ -1,0 +1,128 @@
+"""The way up: an agent asks, a code goes to the oversight address, an operator redeems it.
+
+The code is not stored: it follows from the request's id under a key of ours, so that a crash between the request and the
+mail loses nothing, and the database holds only its hash. It lives a day, is good once, and dies after five wrong ones.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from gatepost_contracts.commands import CommandReply, RedeemUpgrade, RequestUpgrade
+from gatepost_contracts.ids import new_id
+from gatepost_gatekeeper.answers import not_found, refusal
+from gatepost_gatekeeper.caller import caller_of
+from gatepost_gatekeeper.decisions import unknown_caller
+from gatepost_gatekeeper.notices import Notices
+from gatepost_gatekeeper.templates import upgrade_code
+from gatepost_gatekeeper.world_steps import WorldSteps
+from gatepost_oversight.mode import LEVELS
+
+LIFE = timedelta(hours=24)
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_ALIKE = str.maketrans({"O": "0", "I": "1", "L": "1"})
+_LETTERS = 12
+
+
+class Upgrades:
+    """Requests and their codes."""
+
+    def __init__(self, world: WorldSteps, notices: Notices, key: bytes, public_url: str) -> None:
+        self._world, self._store, self._notices = world, world.store, notices
+        self._key, self._url = key, public_url.rstrip("/")
+
+    async def request(self, command: RequestUpgrade) -> CommandReply:
+        """A request row and a mail; the mode stays as it is."""
+        caller = await caller_of(self._store, command)
+        if caller is None:
+            return unknown_caller()
+        mailbox = await self._world.mailbox(caller, command.mailbox_id)
+        if mailbox is None:
+            return not_found()
+        if LEVELS[command.mode] <= LEVELS[mailbox["mode"]]:
+            return refusal("invalid_request", f"The mailbox is {mailbox['mode']} already.", "Ask for a looser mode.")
+        if LEVELS[command.mode] > LEVELS[mailbox["ceiling"]]:
+            return refusal(
+                "invalid_request", f"Its ceiling is {mailbox['ceiling']}.", "An operator raises the ceiling."
+            )
+        address = await self._store.fetchval("oversight_email", caller.tenant_id)
+        if not address:
+            return refusal("invalid_request", "The account has no oversight address.", "An operator sets one.")
+        request_id, expires_at = new_id("upg"), datetime.now(UTC) + LIFE
+        reply = await self._world.step(
+            command, caller, "W11", mailbox["id"],
+            {"request_id": request_id, "mode": command.mode, "expires_at": expires_at, "by": caller.principal_id},
+            request_id=request_id, mode=command.mode, expires_at=expires_at,
+            code_sha256=digest_of(request_id, self._code(request_id)),
+        )  # fmt: skip
+        if reply.ok and reply.id is not None:
+            await self.tell(await self._store.fetchrow("upgrade_request", reply.id))
+        return reply.model_copy(update={"extra": {**reply.extra, "sent_to": masked(address)}}) if reply.ok else reply
+
+    async def redeem(self, command: RedeemUpgrade) -> CommandReply:
+        """An operator's act. A try is counted before it is compared, so that no number of them at once gets a sixth."""
+        caller = await caller_of(self._store, command)
+        if caller is None:
+            return unknown_caller()
+        mailbox = await self._world.mailbox(caller, command.mailbox_id)
+        if mailbox is None:
+            return not_found()
+        if not caller.is_operator:
+            return refusal("operator_redeems", "Only an operator redeems a code.", "Use an operator's key.")
+        rows = await self._store.fetch("count_try", mailbox["id"])
+        rows += await self._store.fetch("redeemed_by_command", command.command_id, caller.tenant_id)
+        wanted = normalised(command.code)
+        fitting = [row for row in rows if hmac.compare_digest(digest_of(row["id"], wanted), row["code_sha256"])]
+        if not fitting:
+            return refusal(
+                "approval_code_invalid", "The code is not valid, was used, or is too old.", "Ask for a new one."
+            )
+        found = fitting[0]
+        data = {
+            "mode": found["mode"], "previous": mailbox["mode"], "by": caller.principal_id, "why": "a code was redeemed",
+            "request_id": found["id"], "covers_ask": command.covers_ask,
+        }  # fmt: skip
+        return await self._world.step(
+            command, caller, "W12", mailbox["id"], data, request_id=found["id"], mode=found["mode"], code_ok=True,
+            covers_ask=command.covers_ask,
+        )  # fmt: skip
+
+    async def tell(self, request: Any) -> None:
+        """Mail the code of a request, once."""
+        text = upgrade_code(
+            request["address"], request["mode"], shown(self._code(request["id"])), request["expires_at"], self._url
+        )
+        await self._notices.send(text, request["tenant_id"], about=request["id"], at=request["created_at"])
+
+    async def sweep(self) -> None:
+        """Mail what a crash left unsent."""
+        for request in await self._store.fetch("fresh_requests"):
+            await self.tell(request)
+
+    def _code(self, request_id: str) -> str:
+        drawn = int.from_bytes(hmac.digest(self._key, request_id.encode(), "sha256"), "big")
+        return "".join(_ALPHABET[drawn >> shift & 31] for shift in range(0, 5 * _LETTERS, 5))
+
+
+def shown(code: str) -> str:
+    """In groups of four."""
+    return "-".join(code[n : n + 4] for n in range(0, len(code), 4))
+
+
+def normalised(text: str) -> str:
+    """As it was made, however it was typed."""
+    return "".join(c for c in text.upper().translate(_ALIKE) if c in _ALPHABET)
+
+
+def digest_of(request_id: str, code: str) -> str:
+    """What is stored of a code; 60 random bits, and the request's id beside them."""
+    return hashlib.sha256(f"{request_id}\n{code}".encode()).hexdigest()
+
+
+def masked(address: str) -> str:
+    """An address that its owner recognises."""
+    local, _, domain = address.partition("@")
+    return f"{local[:1]}***@{domain}"

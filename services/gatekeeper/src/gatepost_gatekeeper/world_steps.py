@@ -1,0 +1,57 @@
+"""One step of the world table on behalf of a caller: in which role, and how the answer reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from gatepost_contracts.commands import Command, CommandReply
+from gatepost_gatekeeper.answers import refused
+from gatepost_gatekeeper.caller import Caller
+from gatepost_gatekeeper.steps import Moved, Steps
+from gatepost_oversight.credential import Role
+from gatepost_oversight.lifecycle import BY_ID
+
+TRIES = 3
+STRONGEST_FIRST = (Role.OPERATOR, Role.REVIEWER, Role.AGENT)
+_MADE = ("pause_id", "suppression_id", "request_id", "grant_id")
+
+
+class WorldSteps:
+    """Runs world rows for people and agents."""
+
+    def __init__(self, steps: Steps) -> None:
+        self.steps, self.store = steps, steps.store
+
+    async def step(
+        self, command: Command, caller: Caller, row: str, mailbox_id: str, data: Mapping[str, Any], *,
+        is_first: bool = True, **arguments: Any,
+    ) -> CommandReply:  # fmt: skip
+        """The answer to the command; one that was done before gets its first result."""
+        actor = caller.as_actor(role_of_row(caller, row))
+        for _ in range(TRIES):
+            step = await self.steps.of(
+                actor, row, mailbox_id, data=data, command_id=command.command_id if is_first else None, **arguments
+            )
+            if isinstance(step, Moved):
+                told = step.record["data"]
+                made = next((told[name] for name in _MADE if told.get(name)), mailbox_id)
+                return CommandReply(
+                    ok=True, id=made, seq=step.seq, already=step.already, failed=(),
+                    extra={"row": row, **told, "since": step.record["at"]},
+                )  # fmt: skip
+            if step.failed:
+                return refused(step.failed)
+        return refused(("VERSION",))
+
+    async def mailbox(self, caller: Caller, mailbox_id: str) -> Any:
+        """A mailbox that the caller may see."""
+        if not caller.may_see(mailbox_id):
+            return None
+        return await self.store.fetchrow("mailbox", mailbox_id, caller.tenant_id)
+
+
+def role_of_row(caller: Caller, row: str) -> Role:
+    """The strongest role of the caller that may run the row; where none may, one whose refusal is plain."""
+    held = [role for role in STRONGEST_FIRST if role in caller.roles]
+    return next((role for role in held if role in BY_ID[row].roles), held[0])
