@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
-from gatepost_ingest.arrived import Arrived, Mailbox
-from gatepost_ingest.judge import judge
+from gatepost_ingest.arrived import Arrived, Mailbox, Recipient
+from gatepost_ingest.judge import Verdict, judge
 from gatepost_ingest.reports import find, opted_out_by_header
 from gatepost_ingest.threads import named_by, place
 from gatepost_mail import tokens
+from gatepost_mail.authentication import Identity
+from gatepost_mail.dmarc import Verdict as DmarcVerdict
 from gatepost_mail.dsn import Report
 from gatepost_mail.parse import Parsed, parse
 
@@ -28,13 +30,18 @@ def arrived(sender: str = "ada@c.example") -> Arrived:
     return Arrived(b"", sender, (), False, "", "", False, datetime.now(UTC))
 
 
+def verdict_on(parsed: Parsed, sender: str = "ada@c.example", dmarc: str = "none") -> Verdict:
+    identity = Identity(dmarc=DmarcVerdict(dmarc, "reject", "c.example"))
+    return judge(parsed, arrived(sender), Recipient(BOX.address, BOX), KEY, identity)
+
+
 def known(thread: str = THREAD, message: str | None = OURS, rfc: str | None = None, *people: str) -> dict[str, Any]:
     return {"message_id": message, "rfc": rfc, "thread_id": thread, "participants": list(people or ("ada@c.example",)),
             "writers": ["ada@c.example"], "names": ["Ada Customer"]}  # fmt: skip
 
 
 def test_an_ordinary_mail_is_fine_and_may_be_answered() -> None:
-    verdict = judge(mail("From: ada@c.example"), arrived(), BOX, KEY)
+    verdict = verdict_on(mail("From: ada@c.example"))
 
     assert verdict.is_fine
     assert (verdict.automatic, verdict.flags) == ((), ())
@@ -42,11 +49,11 @@ def test_an_ordinary_mail_is_fine_and_may_be_answered() -> None:
 
 def test_without_an_author_it_is_never_answered() -> None:
     """Whom should the answer reach?"""
-    assert "no_sender" in judge(mail("Subject: x"), arrived(), BOX, KEY).automatic
+    assert "no_sender" in verdict_on(mail("Subject: x")).automatic
 
 
 def test_a_null_sender_is_never_answered() -> None:
-    assert "null_sender" in judge(mail("From: ada@c.example"), arrived(""), BOX, KEY).automatic
+    assert "null_sender" in verdict_on(mail("From: ada@c.example"), "").automatic
 
 
 def test_the_nearest_reference_counts_first() -> None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-import dkim
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
@@ -22,7 +21,6 @@ SIGNED = (
     "content-transfer-encoding", "list-unsubscribe", "list-unsubscribe-post", "x-gatepost-identity", "x-ai-generated", "auto-submitted",
 )  # fmt: skip
 """Each is named once more than it occurs, so that none can be added later."""
-MOST_SIGNATURES = 10
 
 
 @dataclass(frozen=True)
@@ -69,11 +67,20 @@ def sign(raw: bytes, keys: Sequence[DkimKey], *, timestamp: int) -> bytes:
 def relaxed_body(body: bytes) -> bytes:
     """RFC 6376 3.4.4."""
     body = re.sub(rb"[ \t]+", b" ", body)
-    body = re.sub(rb" (?=\r\n)", b"", body)
-    if body.endswith(b" "):
-        body = body[:-1]
-    body = body.rstrip(b"\r\n") if not body.strip(b"\r\n") else re.sub(rb"(\r\n)+\Z", b"", body)
+    body = body.replace(b" \r\n", b"\r\n").removesuffix(b" ")
+    body = without_last_lines(body)
     return body + b"\r\n" if body else b""
+
+
+def without_last_lines(body: bytes) -> bytes:
+    """Without the empty lines at the end, and the line end before them."""
+    end = len(body.rstrip(b"\r\n"))
+    tail = body[end:]
+    if tail.replace(b"\r\n", b""):  # bare line ends: only the pairs behind the last of them
+        while tail.endswith(b"\r\n"):
+            tail = tail[:-2]
+        return body[:end] + tail
+    return body[:end]
 
 
 def relaxed_header(name: bytes, value: bytes) -> bytes:
@@ -122,41 +129,3 @@ def _fold(names: str) -> str:
             line = ""
         line += f"{name}:"
     return "\r\n ".join([*lines, line]).rstrip(":")
-
-
-@dataclass(frozen=True)
-class Verification:
-    """What became of one signature: pass, fail, no_key or error."""
-
-    domain: str
-    selector: str
-    result: str
-
-
-def verify(raw: bytes, lookup: Callable[[str], str | None]) -> list[Verification]:
-    """Check every signature, at most MOST_SIGNATURES; `lookup` gives the text record of a name. Never raises."""
-    count = len(re.findall(rb"(?mi)^dkim-signature:", raw.partition(b"\r\n\r\n")[0]))
-    return [_verify_one(raw, index, lookup) for index in range(min(count, MOST_SIGNATURES))]
-
-
-def _verify_one(raw: bytes, index: int, lookup: Callable[[str], str | None]) -> Verification:
-    domain = selector = ""
-    result = "error"
-
-    def dns(name: bytes, timeout: float = 5) -> bytes | None:  # noqa: ARG001 (dkimpy passes it)
-        found = lookup(name.decode().rstrip("."))
-        return found.encode() if found else None
-
-    try:
-        checker = dkim.DKIM(raw, minkey=1024)
-        values = [value for name, value in checker.headers if name.lower() == b"dkim-signature"]
-        tags = dict(part.strip().split("=", 1) for part in values[index].decode().split(";") if "=" in part)
-        domain, selector = tags.get("d", "").strip(), tags.get("s", "").strip()
-        if lookup(f"{selector}._domainkey.{domain}") is None:
-            return Verification(domain, selector, "no_key")
-        result = "pass" if checker.verify(idx=index, dnsfunc=dns) and "l" not in tags else "fail"
-    except dkim.ValidationError:
-        result = "fail"
-    except Exception:
-        result = "error"
-    return Verification(domain, selector, result)

@@ -64,6 +64,8 @@ class Parsed:
     hidden: tuple[str, ...] = ()
     authors: tuple[Address, ...] = ()
     kind: str = "text/plain"
+    claimed_results: tuple[str, ...] = ()
+    """Authentication-Results of whoever wrote them: claims, no proof."""
 
 
 def parse(raw: bytes) -> Parsed:
@@ -107,6 +109,7 @@ def parse(raw: bytes) -> Parsed:
         hidden=tuple(sorted(bodies.hidden)),
         authors=authors,
         kind=top.kind,
+        claimed_results=tuple(top.raw("authentication-results")[:50]),
     )
 
 

@@ -26,6 +26,14 @@ class Recipient:
     mailbox: Mailbox
 
 
+class Refused(Exception):
+    """The mail is not taken, for good: the reply the peer gets, a whole 5yz line that names no rule of ours."""
+
+    def __init__(self, reply: str) -> None:
+        super().__init__(reply)
+        self.reply = reply
+
+
 @dataclass(frozen=True)
 class Arrived:
     """Bytes and envelope of one DATA."""

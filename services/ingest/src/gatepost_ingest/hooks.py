@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import structlog
 from aiosmtpd.smtp import Session
 
-from gatepost_ingest.arrived import Arrived, Mailbox, Recipient
+from gatepost_ingest.arrived import Arrived, Mailbox, Recipient, Refused
 from gatepost_ingest.listener import Listener
 from gatepost_ingest.paths import NULL_SENDER, domain_of, folded, one_line_end
 from gatepost_ingest.settings import IngestSettings
@@ -86,6 +86,8 @@ class Hooks:
         """250 once it is committed, never before."""
         try:
             return await self._store(session, envelope)
+        except Refused as no:
+            return no.reply
         except TimeoutError:
             log.warning("storing a mail took too long")
         except Exception as error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -17,10 +17,12 @@ import structlog
 
 from gatepost_contracts.ids import new_id
 from gatepost_ingest.arrived import Arrived, Mailbox, Recipient
+from gatepost_ingest.identity import Prover, refuse_forged
 from gatepost_ingest.judge import GATED, Verdict, judge
 from gatepost_ingest.reports import Finding, find, opted_out_by_header
 from gatepost_ingest.settings import IngestSettings
 from gatepost_ingest.threads import Named, Place, named_by, place
+from gatepost_mail.authentication import Identity, foreign_results
 from gatepost_mail.dsn import Report, read_report
 from gatepost_mail.parse import Parsed, parse
 from gatepost_oversight.credential import Role
@@ -29,6 +31,15 @@ from gatepost_store import Actor, Inserted, Store
 log = structlog.get_logger()
 
 BY = Actor(Role.SYSTEM, principal=None, actor="ingest", door="smtp")
+
+
+@dataclass(frozen=True)
+class Read:
+    """A mail that was read: its words, the report in it, and who it is from."""
+
+    parsed: Parsed
+    report: Report | None
+    identity: Identity
 
 
 class Intake:
@@ -40,12 +51,16 @@ class Intake:
         self._settings = settings
         self._free = asyncio.Semaphore(settings.parse_threads)
         self._readers = ThreadPoolExecutor(settings.parse_threads, thread_name_prefix="read-mail")
+        self._prover = Prover(settings, self._readers)
 
     async def receive(self, arrived: Arrived) -> tuple[str, ...]:
         """Store the mail for each of its mailboxes; the ids, in their order."""
         parsed, report = await self._read(arrived.raw)
-        recipients = arrived.by_mailbox()
-        return tuple(await asyncio.gather(*(self._store_one(arrived, to, parsed, report) for to in recipients)))
+        claims = foreign_results(parsed.claimed_results, self._settings.hostname)
+        identity = await self._prover.identify(arrived, [a.addr for a in parsed.authors], claims)
+        refuse_forged(identity, self._settings, arrived, is_list="list" in parsed.automatic)
+        read = Read(parsed, report, identity)
+        return tuple(await asyncio.gather(*(self._store_one(arrived, to, read) for to in arrived.by_mailbox())))
 
     async def close(self) -> None:
         """Give the reading threads back."""
@@ -70,9 +85,9 @@ class Intake:
             log.exception("a mail could not be read", error=type(error).__name__)
         return _unread(raw), None
 
-    async def _store_one(self, arrived: Arrived, to: Recipient, parsed: Parsed, report: Report | None) -> str:
-        box = to.mailbox
-        verdict = judge(parsed, arrived, box, self._key)
+    async def _store_one(self, arrived: Arrived, to: Recipient, read: Read) -> str:
+        box, parsed, report = to.mailbox, read.parsed, read.report
+        verdict = judge(parsed, arrived, to, self._key, read.identity)
         named = named_by(parsed, to.address, self._key, report.rfc_message_ids if report else ())
         where = await self._place(parsed, named, to)
         finding = opted_out_by_header(parsed.subject, box.id, self._key)
@@ -80,7 +95,7 @@ class Intake:
             finding = await self._find(report, parsed, named, box.id)
         if finding is not None and finding.kind == "opt_out":
             verdict = Verdict(verdict.quarantined_for, (*verdict.automatic, "opt_out"), verdict.flags)
-        stored = await self._insert(arrived, to, parsed, verdict, where, finding)
+        stored = await self._insert(arrived, to, read, verdict, where, finding)
         if finding is not None and finding.suppress is not None:
             await self._suppress(finding, box, stored.message_id, where.thread_id)
         log.info(
@@ -90,13 +105,14 @@ class Intake:
         return stored.message_id
 
     async def _insert(
-        self, arrived: Arrived, to: Recipient, parsed: Parsed, verdict: Verdict, where: Place, finding: Finding | None
+        self, arrived: Arrived, to: Recipient, read: Read, verdict: Verdict, where: Place, finding: Finding | None
     ) -> Inserted:
         """Store it as judged; when the mailbox's mode changed since it was looked up, as judged by the new one."""
+        parsed = read.parsed
         ids = new_id("msg"), where.thread_id or new_id("thr")
         for _ in range(3):
             row = ("T01" if verdict.is_fine else "T02") + ("r" if finding else "")
-            payload = payload_of(ids, arrived, to, parsed, verdict, where)
+            payload = payload_of(ids, arrived, to, read, verdict, where)
             data = {
                 "raw_sha256": parsed.sha256, "automatic": bool(verdict.automatic),
                 "has_attachments": bool(parsed.attachments), "reasons": list(verdict.quarantined_for),
@@ -145,9 +161,10 @@ class Intake:
 
 
 def payload_of(
-    ids: tuple[str, str], arrived: Arrived, to: Recipient, parsed: Parsed, verdict: Verdict, where: Place
+    ids: tuple[str, str], arrived: Arrived, to: Recipient, read: Read, verdict: Verdict, where: Place
 ) -> dict[str, Any]:
     """The rows of one mail: message, thread, attachments. The bytes travel beside it."""
+    parsed = read.parsed
     box, (message_id, thread_id) = to.mailbox, ids
     expires = None if verdict.is_fine else arrived.at + timedelta(seconds=box.expires_after_s)
     if where.thread_id is not None:
@@ -172,7 +189,7 @@ def payload_of(
             "refs": list(dict.fromkeys((*parsed.references, *parsed.in_reply_to))),
             "sent_at": parsed.date, "has_attachments": bool(parsed.attachments),
             "automatic": list(verdict.automatic), "flags": [*verdict.flags, *where.flags],
-            "auth": {"spf": "none", "dkim": "none", "dmarc": "none"},
+            "auth": read.identity.as_object(),
             "spam_verdict": "clean" if verdict.is_fine else "quarantined",
             "quarantined_for": list(verdict.quarantined_for), "in_reply_to_id": where.in_reply_to_id,
             "expires_at": expires,

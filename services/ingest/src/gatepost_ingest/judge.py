@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gatepost_ingest.arrived import Arrived, Mailbox
+from gatepost_ingest.arrived import Arrived, Recipient
 from gatepost_mail import tokens
+from gatepost_mail.authentication import Identity
 from gatepost_mail.parse import Parsed
 
 MOST_RECEIVED = 25
@@ -32,8 +33,9 @@ class Verdict:
         return not self.quarantined_for
 
 
-def judge(parsed: Parsed, arrived: Arrived, mailbox: Mailbox, key: bytes) -> Verdict:
+def judge(parsed: Parsed, arrived: Arrived, to: Recipient, key: bytes, identity: Identity) -> Verdict:
     """The verdict on one mail for one mailbox."""
+    mailbox = to.mailbox
     aside: list[str] = []
     never: list[str] = list(parsed.automatic)
     flags: list[str] = []
@@ -54,7 +56,13 @@ def judge(parsed: Parsed, arrived: Arrived, mailbox: Mailbox, key: bytes) -> Ver
     if mailbox.mode == "gated_all":
         aside.append(GATED)
     if parsed.hidden_text:
-        flags.append("hidden_text")
+        flags += ["hidden_text", *(f"hidden_by_{how}" for how in parsed.hidden)]
+    if identity.dmarc.result == "fail":
+        flags.append("author_unproven")  # its domain says that it stands behind its mail, and not behind this one
+    if len(parsed.authors) > 1:
+        flags.append("several_authors")
+    if not {tokens.base_address(a.addr) for a in (*parsed.to, *parsed.cc)} & {mailbox.address, to.address}:
+        flags.append("not_addressed")  # a signed mail to somebody else may have been sent on to us (replay)
     if arrived.had_bare_line_ends:
         flags.append("bare_line_ends")
     if parsed.defects:

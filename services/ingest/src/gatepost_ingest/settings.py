@@ -27,6 +27,16 @@ class IngestSettings(BaseSettings):
     lookup_cache_s: float = Field(1, ge=0, description="How long an answer about a recipient is kept.")
     parse_threads: int = Field(2, ge=1, description="Mails read at a time.")
     parse_s: float = Field(10, gt=0, description="Time to read one mail; beyond it is kept aside unread.")
+    authenticate: bool = Field(True, description="Check SPF, DKIM, ARC and DMARC of what comes in.")
+    authenticate_s: float = Field(10, gt=0, description="Time for these checks of one mail; beyond it: temperror.")
+    dmarc_reject: bool = Field(
+        True, description="Refuse (550) what fails DMARC where the author's domain asks for it and nothing excuses it."
+    )
+    dns_servers: tuple[str, ...] = Field(
+        (), description='DNS servers to ask, as `["192.0.2.53"]`, with a port where it is not 53; empty: the system\'s.'
+    )
+    dns_timeout_s: float = Field(4, gt=0, description="Time for one question to DNS; beyond it: temperror.")
+    dns_questions: int = Field(200, ge=1, description="Questions to DNS that are open at a time.")
     grace_s: float = Field(20, ge=0, description="Time to finish mails under way when stopping.")
     tls_cert_file: Path | None = Field(None, description="Certificate chain for STARTTLS, PEM.")
     tls_key_file: Path | None = Field(None, description="Its private key, PEM.")

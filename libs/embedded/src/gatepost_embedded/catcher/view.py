@@ -9,7 +9,7 @@ from typing import Any
 
 from gatepost_embedded.catcher.box import Box, Envelope
 from gatepost_embedded.catcher.records import Records
-from gatepost_mail.dkim import verify
+from gatepost_mail.dkim_verify import verify_all
 from gatepost_mail.headers import decode_words
 from gatepost_mail.parse import parse
 
@@ -76,9 +76,9 @@ def view(envelope: Envelope, raw: bytes, records: Records) -> dict[str, Any]:
             {
                 "domain": _clean(found.domain),
                 "selector": _clean(found.selector),
-                "result": found.result.replace("_", " "),
+                "result": "no key" if found.detail == "no_key" else found.result,
             }
-            for found in verify(raw, records.lookup)
+            for found in verify_all(raw, records.lookup)
         ],
         "size": len(raw),
         "raw_sha256": parsed.sha256,
