@@ -96,9 +96,7 @@ async def test_what_its_domain_disowns_is_refused_on_the_wire(door: Door) -> Non
 
 
 @pytest.mark.parametrize("excuse", ["list", "private peer", "setting"])
-async def test_what_may_have_been_forwarded_is_taken_and_marked(
-    ingest: Any, dns_server: Dns, excuse: str
-) -> None:
+async def test_what_may_have_been_forwarded_is_taken_and_marked(ingest: Any, dns_server: Dns, excuse: str) -> None:
     """Lists and relays break alignment without anybody forging (RFC 9989 7.4)."""
     door = Door(ingest, dns_server, dmarc_reject=excuse != "setting")
     box = ingest.room.mailbox()
@@ -143,7 +141,9 @@ async def test_a_question_is_asked_once(dns_server: Dns) -> None:
 
 async def test_a_silent_zone_is_left_alone_for_a_while(dns_server: Dns) -> None:
     now = [0.0]
-    resolver = Resolver(IngestSettings(dns_servers=(f"127.0.0.1:{dns_server.port}",), dns_timeout_s=0.2), clock=lambda: now[0])
+    resolver = Resolver(
+        IngestSettings(dns_servers=(f"127.0.0.1:{dns_server.port}",), dns_timeout_s=0.2), clock=lambda: now[0]
+    )
     dns_server.zone["dead.net TXT"] = SILENT
 
     assert (await resolver.answer(Question("dead.net"))).status == "temperror"
