@@ -97,3 +97,27 @@ def test_every_line_is_one_json_object() -> None:
     assert {"test"} == {line["service"] for line in lines}
     assert "ZeroDivisionError" in lines[2]["exception"]
     assert done.stderr == ""
+
+
+def test_a_conversation_has_one_trace_whoever_handles_it_and_when() -> None:
+    """A decision a week later comes from another process, which remembers nothing."""
+    first, later = Flows("ingest"), Flows("gatekeeper")
+    begun = first.headers(expired())["traceparent"].split("-")[1]
+    with later.follow("decide", None, None, "cmd_1"):
+        decided = later.headers(expired())
+
+    assert begun == decided["traceparent"].split("-")[1]
+    assert decided["causation_id"] == "cmd_1"
+    assert begun != first.headers(expired("01JD0000000000000000000009", "thr_b"))["traceparent"].split("-")[1]
+
+
+def test_the_exporter_is_imported_only_when_there_is_a_collector() -> None:
+    """It costs 0.1 s and some megabytes in every process."""
+    code = (
+        "import sys; from gatepost_runtime.tracing import Flows; Flows('x').close();"
+        "assert not [m for m in sys.modules if m.startswith(('opentelemetry.exporter', 'google.protobuf', 'requests'))];"
+        "Flows('x', url='http://127.0.0.1:1/v1/traces').close();"
+        "assert 'opentelemetry.exporter.otlp.proto.http.trace_exporter' in sys.modules"
+    )
+
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

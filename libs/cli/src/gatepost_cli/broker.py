@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import urllib.request
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +13,9 @@ import typer
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
 from gatepost_cli.connect import database_url, nats_url
+from gatepost_cli.ready import running
 from gatepost_runtime import streams as declared
+from gatepost_runtime.asyncapi import merged
 from gatepost_store import migrate as migrations
 
 streams = typer.Typer(help="Streams and durables: one declaration, one writer.", no_args_is_help=True)
@@ -43,6 +46,23 @@ def tail(
         asyncio.run(_tail(nats_url(data), wanted, last, count))
     except KeyboardInterrupt:
         raise typer.Exit(0) from None
+
+
+@events.command("spec")
+def spec(data: Data = None) -> None:
+    """Print the AsyncAPI 3 document of the running services: every event and command, who says and who hears it.
+
+    Example: gatepost events spec > asyncapi.json
+    """
+    documents = []
+    for service, url in sorted(running(data)["health"].items()):
+        try:
+            with urllib.request.urlopen(f"{url}/asyncapi.json", timeout=5) as reply:  # noqa: S310 (our own processes)
+                documents.append(json.load(reply))
+        except OSError as reason:
+            typer.secho(f"{service} does not answer: {reason}", err=True)
+            raise typer.Exit(1) from None
+    typer.echo(json.dumps(merged(documents), indent=1, ensure_ascii=False))
 
 
 async def _tail(url: str, subject: str, last: int, count: int) -> None:

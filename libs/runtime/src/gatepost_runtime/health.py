@@ -1,4 +1,4 @@
-"""/livez, /readyz and /metrics: is this process worth keeping, may it get work, what has it done."""
+"""/livez, /readyz, /metrics, /asyncapi.json: is this process worth keeping, may it get work, what does it do and has done."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ _TEXT = b"text/plain; version=0.0.4; charset=utf-8"
 
 
 class Health:
-    """An ASGI application of three paths."""
+    """An ASGI application of four paths."""
 
     def __init__(
-        self, alive: Callable[[], str | None], ready: Callable[[], Awaitable[str | None]], registry: CollectorRegistry
-    ) -> None:
-        self._alive, self._ready, self._registry = alive, ready, registry
+        self, alive: Callable[[], str | None], ready: Callable[[], Awaitable[str | None]], registry: CollectorRegistry,
+        asyncapi: Callable[[], dict[str, Any] | None] = lambda: None,
+    ) -> None:  # fmt: skip
+        self._alive, self._ready, self._registry, self._asyncapi = alive, ready, registry, asyncapi
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Send) -> None:  # noqa: ARG002 (ASGI)
         """Answer one request; a problem is a 503 whose body names it."""
@@ -34,6 +35,8 @@ class Health:
                 await _say(send, await self._ready())
             case "/metrics":
                 await _respond(send, 200, _TEXT, generate_latest(self._registry))
+            case "/asyncapi.json" if (document := self._asyncapi()) is not None:
+                await _respond(send, 200, b"application/json", json.dumps(document).encode())
             case _:
                 await _respond(send, 404, b"application/json", b'{"error": "no such page"}')
 

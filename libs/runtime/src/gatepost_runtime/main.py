@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from gatepost_runtime.asyncapi import document
 from gatepost_runtime.broker import Broker
 from gatepost_runtime.commands import Server
 from gatepost_runtime.errors import Fatal
@@ -72,7 +73,7 @@ class Process:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.leave, OK)
-        pages = Health(self._alive, self._ready, self.service.registry)
+        pages = Health(self._alive, self._ready, self.service.registry, self._asyncapi)
         health = HttpServer(pages, self.settings.health_host, self.settings.health_port)
         try:
             await health.start()
@@ -219,6 +220,11 @@ class Process:
         broker = getattr(self.service, "broker", None)
         return broker.problem() if broker is not None else "broker: not connected yet"
 
+    def _asyncapi(self) -> dict[str, Any] | None:
+        if self._bringing_up is None or not self._bringing_up.done():
+            return None
+        return document(self.name, tuple(self._rules.rows.values()))
+
     async def _store_answers(self) -> None:
         await self.service.store.ready()
 
@@ -247,6 +253,7 @@ class Process:
         await service.close_store()
         if broker is not None:
             await _quietly(broker.stop())
+        await _quietly(asyncio.to_thread(service.flows.close))
 
     async def _end_tasks(self, limit: float) -> None:
         for task in self._tasks:

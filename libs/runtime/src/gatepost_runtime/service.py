@@ -33,7 +33,7 @@ class Service:
         self.log: Any = get_logger()
         self.keys = Keys(settings.keys_dir)
         self.metrics = Metrics(name)
-        self.flows = Flows(name)
+        self.flows = Flows(name, url=settings.otlp_url, ratio=settings.trace_ratio)
         self.asker = Asker(self.flows, settings.command_timeout_s)
         self.publisher = Publisher(self.flows, self.metrics)
         self.store_is_missing = "not connected yet"

@@ -16,11 +16,11 @@ from typing import Any
 
 import structlog
 from opentelemetry import trace
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.context import Context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from gatepost_contracts.event import Event
+from gatepost_runtime.spans import in_trace_of, provider
 
 CORRELATION, CAUSATION, VERSION = "correlation_id", "causation_id", "schema_version"
 CARRIED = ("traceparent", CORRELATION)
@@ -37,6 +37,7 @@ class Flow:
     correlation_id: str
     causation_id: str
     carrier: Mapping[str, str]
+    ids: tuple[str, ...] = ()
 
 
 _now: ContextVar[Flow | None] = ContextVar("flow", default=None)
@@ -45,8 +46,9 @@ _now: ContextVar[Flow | None] = ContextVar("flow", default=None)
 class Flows:
     """The stories in work in this process."""
 
-    def __init__(self, service: str) -> None:
-        self._tracer = TracerProvider(resource=Resource({"service.name": service})).get_tracer("gatepost")
+    def __init__(self, service: str, *, url: str | None = None, ratio: float = 1) -> None:
+        self._provider = provider(service, url, ratio)
+        self._tracer = self._provider.get_tracer("gatepost")
         self._by_id: OrderedDict[str, Flow] = OrderedDict()
 
     @contextmanager
@@ -57,8 +59,9 @@ class Flows:
         headers = headers or {}
         ids = _ids_of(event)
         correlation = _clean(headers.get(CORRELATION)) or (ids[0] if ids else causation)
-        parent = _propagator.extract(headers)
+        parent = _propagator.extract(headers, context=Context())
         with (
+            in_trace_of(ids[0] if ids else causation),
             self._tracer.start_as_current_span(name, context=parent, kind=trace.SpanKind.CONSUMER) as span,
             structlog.contextvars.bound_contextvars(
                 correlation_id=correlation, causation_id=causation, trace_id=f"{span.get_span_context().trace_id:032x}"
@@ -66,7 +69,7 @@ class Flows:
         ):
             carrier: dict[str, str] = {}
             _propagator.inject(carrier)
-            flow = Flow(correlation, causation, carrier)
+            flow = Flow(correlation, causation, carrier, ids)
             self._remember(ids, flow)
             token = _now.set(flow)
             try:
@@ -76,18 +79,40 @@ class Flows:
 
     def headers(self, event: Event) -> dict[str, str]:
         """The transport headers of an event of ours."""
-        flow = _now.get()
-        ids = _ids_of(event)
+        flow, ids = _now.get(), _ids_of(event)
         if flow is None:
             flow = next((found for i in ids if (found := self._by_id.get(i))), None)
+        version = {VERSION: str(event.schema_version)}
         if flow is None:
-            return {CORRELATION: ids[0], VERSION: str(event.schema_version)}
-        return {
-            **flow.carrier,
-            CORRELATION: flow.correlation_id,
-            CAUSATION: flow.causation_id,
-            VERSION: str(event.schema_version),
-        }
+            return {**self._begin(event, ids), CORRELATION: ids[0], **version}
+        is_same_story = not set(ids).isdisjoint(flow.ids)
+        carrier = flow.carrier if is_same_story else self._begin(event, ids)
+        return {**carrier, CORRELATION: flow.correlation_id, CAUSATION: flow.causation_id, **version}
+
+    @contextmanager
+    def span(self, name: str, subject: str) -> Iterator[None]:
+        """Work on a thread outside of any handler, as a part of its trace."""
+        flow = self._by_id.get(subject)
+        context = _propagator.extract(flow.carrier, context=Context()) if flow else Context()
+        with (
+            in_trace_of(subject),
+            self._tracer.start_as_current_span(name, context=context, kind=trace.SpanKind.CLIENT),
+        ):
+            yield
+
+    def close(self) -> None:
+        """Send what waits; blocks for some seconds at most."""
+        self._provider.shutdown()
+
+    def _begin(self, event: Event, ids: tuple[str, ...]) -> dict[str, str]:
+        """A span at which the event enters its conversation's trace: nothing of that trace is being handled here."""
+        carrier: dict[str, str] = {}
+        with (
+            in_trace_of(ids[0]),
+            self._tracer.start_as_current_span(event.type, context=Context(), kind=trace.SpanKind.PRODUCER),
+        ):
+            _propagator.inject(carrier)
+        return carrier
 
     def command_headers(self, command_id: str) -> dict[str, str]:
         """The transport headers of a command we ask."""

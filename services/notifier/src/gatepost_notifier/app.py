@@ -19,7 +19,9 @@ async def wire(service: Service) -> Wired:
         timeout_s=settings.timeout_s, reply_bytes=settings.reply_bytes, targets=service.settings.targets,
         in_all=settings.in_flight,
     )  # fmt: skip
-    deliverer = Deliverer(Ledger(service.store), post, lambda sealed: unseal(key, sealed), settings)
+    deliverer = Deliverer(
+        Ledger(service.store), post, lambda sealed: unseal(key, sealed), settings, span=service.flows.span
+    )
     return Wired(
         handlers=handlers(settings.workers),
         actor=Desk(service.store, deliverer.wake),

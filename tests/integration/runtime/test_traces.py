@@ -1,0 +1,88 @@
+"""One trace per conversation, from SMTP to the reply of a webhook, at a collector of our own that speaks OTLP."""
+
+from __future__ import annotations
+
+import gzip
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from gatepost_runtime.spans import trace_id_of
+from support.installation import Installation, eventually
+from support.receiver import Receiver
+
+
+class Collector:
+    """Keeps (service, span) of whatever is exported to it."""
+
+    def __init__(self) -> None:
+        self.spans: list[tuple[str, Any]] = []
+        collector = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                raw = self.rfile.read(int(self.headers["Content-Length"]))
+                raw = gzip.decompress(raw) if self.headers.get("Content-Encoding") == "gzip" else raw
+                for resource in ExportTraceServiceRequest.FromString(raw).resource_spans:
+                    names = {a.key: a.value.string_value for a in resource.resource.attributes}
+                    for scope in resource.scope_spans:
+                        collector.spans += [(names["service.name"], span) for span in scope.spans]
+                self.send_response(200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: Any) -> None:
+                """Quiet."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/v1/traces"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def of(self, thread: str) -> list[tuple[str, Any]]:
+        wanted = trace_id_of(thread).to_bytes(16)
+        return [(service, span) for service, span in list(self.spans) if span.trace_id == wanted]
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    made = Collector()
+    yield made
+    made.close()
+
+
+@pytest.mark.timeout(180)
+def test_a_mail_is_one_trace_from_smtp_to_the_webhooks_reply(collector: Collector, tmp_path: Path) -> None:
+    """Through every service, with a person's decision in the middle."""
+    receiver = Receiver()
+    environment = {"GATEPOST_OTLP_URL": collector.url}
+    gatepost = Installation(tmp_path / "data", environment=environment).start()
+    try:
+        gatepost.call("POST", "/v1/webhooks", {"url": receiver.url, "events": ["email.delivered"]}, key="operator")
+        held = gatepost.held_for(gatepost.write())
+        body = {"email_id": held["message_id"], "action": "approve", "revision": held["content_sha256"]}
+        gatepost.call("POST", "/v1/oversight/decide", body, key="reviewer")
+        eventually(lambda: receiver.events(event="email.delivered"), "the webhook")
+        thread = held["thread_id"]
+        eventually(lambda: [1 for _, span in collector.of(thread) if span.name == "webhook"], "the webhook's span")
+        services = {"ingest", "drafter", "gatekeeper", "sender", "notifier"}
+        eventually(
+            lambda: services <= {service.removeprefix("gatepost-") for service, _ in collector.of(thread)}, "all spans"
+        )
+    finally:
+        gatepost.stop()
+        receiver.close()
+
+    spans = collector.of(thread)
+    names = [span.name for _, span in spans]
+    assert {"drafter_email_received", "gatekeeper_email_drafted", "sender_email_released", "notifier_all"} <= set(names)
+    known = {span.span_id for _, span in spans}
+    assert [] == [span.name for _, span in spans if span.parent_span_id and span.parent_span_id not in known]
