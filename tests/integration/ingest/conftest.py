@@ -11,12 +11,28 @@ from typing import Any
 
 import pytest
 
+from gatepost_ingest.answers import Answers
 from gatepost_ingest.directory import MailboxDirectory
-from gatepost_ingest.hooks import Hooks
 from gatepost_ingest.intake import Intake
 from gatepost_ingest.listener import Listener
 from gatepost_ingest.settings import IngestSettings
+from integration.ingest.door import Door, Opens
 from support.mailroom import KEY, Mailroom
+
+
+@pytest.fixture
+async def doors() -> AsyncIterator[Opens]:
+    made: list[Door] = []
+
+    async def open_door(**more: Any) -> Door:
+        door = Door(**more)
+        await door.listener.start()
+        made.append(door)
+        return door
+
+    yield open_door
+    for door in made:
+        await door.listener.stop(0)
 
 
 @pytest.fixture(scope="session")
@@ -38,9 +54,9 @@ class Ingest:
         self.settings = IngestSettings(port=0, lookup_cache_s=0, **settings)
         self.store = await self.room.store("ingest")
         self.intake = Intake(self.store, KEY, self.settings)
-        self.hooks = Hooks(self.settings, MailboxDirectory(self.store, 0), self.intake.receive)
-        self.listener = Listener(self.settings, self.hooks)
-        self.hooks.listener = self.listener
+        self.answers = Answers(self.settings, MailboxDirectory(self.store, 0), self.intake.receive)
+        self.listener = Listener(self.settings, self.answers)
+        self.answers.listener = self.listener
         await self.listener.start()
 
     async def send(self, raw: bytes, *recipients: str, sender: str = "ada@customer.example") -> tuple[int, bytes]:

@@ -83,14 +83,14 @@ async def test_gated_all_shows_agents_nothing(ingest: Any) -> None:
 async def test_a_mode_that_changed_since_the_look_up_counts(ingest: Any) -> None:
     """The step asks the live mailbox; a remembered mode lets nothing through."""
     box = ingest.room.mailbox()
-    find = ingest.hooks._directory.find
+    find = ingest.answers._directory.find
 
     async def stale(address: str) -> Any:
         found = await find(address)
         ingest.room.sql(f"UPDATE mailbox SET mode = 'gated_all' WHERE id = '{box['id']}'")
         return found
 
-    ingest.hooks._directory.find = stale
+    ingest.answers._directory.find = stale
     code, _ = await ingest.send(ingest.mail(box["address"]), box["address"])
 
     assert code == 250

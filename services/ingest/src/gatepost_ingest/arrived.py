@@ -36,7 +36,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Arrived:
-    """Bytes and envelope of one DATA."""
+    """Bytes and envelope of one mail, by whichever door it came."""
 
     raw: bytes
     sender: str  # empty: the null sender
@@ -46,6 +46,14 @@ class Arrived:
     hello: str
     is_encrypted: bool
     at: datetime
+    relay: str = ""  # the relay of ours that signed in and brought it
+    door: str = "smtp"  # smtp, http, imap or import
+    received: bytes | None = None  # as it came, where line ends were changed in `raw`: what a signature was made over
+
+    @property
+    def signed(self) -> bytes:
+        """The bytes a DKIM signature speaks of."""
+        return self.raw if self.received is None else self.received
 
     def by_mailbox(self) -> tuple[Recipient, ...]:
         """One recipient for each mailbox; of several addresses of one mailbox the one with a tag counts."""

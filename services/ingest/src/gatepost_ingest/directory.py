@@ -40,6 +40,11 @@ class Remembered(Generic[V]):
             asked.add_done_callback(lambda _: self._asked.pop(key, None))
         return await asyncio.shield(asked)
 
+    def known(self, key: str) -> V | None:
+        """The answer where it is remembered; None where it is not, or where it is None."""
+        known = self._known.get(key)
+        return known[1] if known is not None and self._clock() < known[0] else None
+
     async def _ask(self, key: str) -> V:
         value = await self._look(key)
         if len(self._known) >= MOST:
@@ -55,6 +60,13 @@ class MailboxDirectory:
         self._store = store
         self._boxes = Remembered(self._box, kept_s)
         self._domains = Remembered(self._served, kept_s)
+
+    def known(self, address: str) -> Mailbox | None:
+        """The mailbox of a recipient where nobody must be asked; None: ask."""
+        found = self._boxes.known(address)
+        if found is None and "+" in address.rpartition("@")[0]:
+            found = self._boxes.known(without_tag(address))
+        return found
 
     async def find(self, address: str) -> Mailbox | None:
         """The mailbox of a recipient: the whole address, else without its +tag."""

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import logging
+import ipaddress
 import socket
 import ssl
 from collections import Counter
+from collections.abc import Sequence
 
 import structlog
 
+from gatepost_ingest.commands import Desk, Dialogue
+from gatepost_ingest.conversation import Conversation
 from gatepost_ingest.settings import IngestSettings
-from gatepost_ingest.smtp import Conversation
+from gatepost_ingest.trace import Network
 
 log = structlog.get_logger()
 
@@ -19,14 +22,13 @@ log = structlog.get_logger()
 class Listener:
     """Accepts conversations in our own loop."""
 
-    def __init__(self, settings: IngestSettings, hooks: object) -> None:
+    def __init__(self, settings: IngestSettings, desk: Desk) -> None:
         self._settings = settings
-        self._hooks = hooks
+        self._desk = desk
         self._server: asyncio.Server | None = None
         self._talking: dict[Conversation, str] = {}
         self._per_address: Counter[str] = Counter()
         self.is_draining = False
-        logging.getLogger("mail.log").setLevel(logging.CRITICAL)  # the library logs addresses in clear
 
     @property
     def port(self) -> int:
@@ -47,10 +49,13 @@ class Listener:
         settings = self._settings
 
         def conversation() -> Conversation:
-            return Conversation(
-                self, self._hooks, hostname=settings.hostname, idle_s=settings.idle_s, data_s=settings.data_s,
-                max_size=settings.max_size, tls=tls, loop=loop,
+            dialogue = Dialogue(
+                self._desk, settings.hostname, settings.max_size, has_tls=tls is not None,
+                has_relays=settings.relays_file is not None,
             )  # fmt: skip
+            return Conversation(
+                self, dialogue, idle_s=settings.idle_s, data_s=settings.data_s, max_size=settings.max_size, tls=tls
+            )
 
         self._server = await loop.create_server(
             conversation, settings.host, settings.port, backlog=1024, reuse_address=True
@@ -59,17 +64,23 @@ class Listener:
 
     def admit(self, conversation: Conversation, transport: asyncio.BaseTransport) -> str | None:
         """Count the peer in; the 421 it gets where there is no place."""
-        peer = transport.get_extra_info("peername")
-        address = str(peer[0]) if isinstance(peer, tuple) and peer else ""
         if (refusal := self.refusal()) is not None:
             return refusal
         if len(self._talking) >= self._settings.max_connections:
             return "421 4.3.2 too many connections, come back later"
-        if self._per_address[address] >= self._settings.max_connections_per_address:
-            return "421 4.7.0 too many connections from your address"
         sock = transport.get_extra_info("socket")
         if sock is not None and sock.family in {socket.AF_INET, socket.AF_INET6}:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._talking[conversation] = ""
+        return None
+
+    def count(self, conversation: Conversation) -> str | None:
+        """Count it for its address, once that is known; the 421 it gets where that has too many."""
+        address = conversation.address
+        if self.is_relay(address):
+            return None
+        if self._per_address[address] >= self._settings.max_connections_per_address:
+            return "421 4.7.0 too many connections from your address"
         self._talking[conversation] = address
         self._per_address[address] += 1
         return None
@@ -77,10 +88,18 @@ class Listener:
     def forget(self, conversation: Conversation) -> None:
         """Count the peer out."""
         address = self._talking.pop(conversation, None)
-        if address is not None:
+        if address:
             self._per_address[address] -= 1
             if self._per_address[address] <= 0:
                 del self._per_address[address]
+
+    def is_balancer(self, address: str) -> bool:
+        """Whether this peer must begin with a PROXY header."""
+        return _is_in(address, self._settings.balancer_networks)
+
+    def is_relay(self, address: str) -> bool:
+        """Whether this peer is a relay of ours, whose Received lines we believe."""
+        return _is_in(address, self._settings.relay_networks)
 
     def refusal(self) -> str | None:
         """What a new mail is told while we stop."""
@@ -100,6 +119,18 @@ class Listener:
         for conversation in list(self._talking):
             conversation.say_goodbye("421 4.3.2 closing, come back later")
         await asyncio.sleep(0)
+
+
+def _is_in(address: str, networks: Sequence[Network]) -> bool:
+    if not networks:
+        return False
+    try:
+        peer = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    if isinstance(peer, ipaddress.IPv6Address) and peer.ipv4_mapped is not None:
+        peer = peer.ipv4_mapped
+    return any(peer in network for network in networks)
 
 
 def tls_context(settings: IngestSettings) -> ssl.SSLContext | None:

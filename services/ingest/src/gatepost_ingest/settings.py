@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ipaddress
+from functools import cache
 from pathlib import Path
 from typing import Self
 
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from gatepost_ingest.trace import Network
 
 
 class IngestSettings(BaseSettings):
@@ -41,8 +45,39 @@ class IngestSettings(BaseSettings):
     tls_cert_file: Path | None = Field(None, description="Certificate chain for STARTTLS, PEM.")
     tls_key_file: Path | None = Field(None, description="Its private key, PEM.")
 
+    balancers: str = Field(
+        "",
+        description="Networks, comma separated, of load balancers: their connections must begin with a PROXY header.",
+    )
+    relays: str = Field(
+        "", description="Networks, comma separated, of relays of yours: their Received lines tell who the peer is."
+    )
+    relays_file: Path | None = Field(
+        None, description="File with `name secret` lines: relays that may sign in, over TLS and at the HTTP door."
+    )
+
+    @property
+    def balancer_networks(self) -> tuple[Network, ...]:
+        """Whose connections begin with a PROXY header."""
+        return _networks(self.balancers)
+
+    @property
+    def relay_networks(self) -> tuple[Network, ...]:
+        """Whose Received lines are believed."""
+        return _networks(self.relays)
+
     @model_validator(mode="after")
     def _is_complete(self) -> Self:
         if (self.tls_cert_file is None) != (self.tls_key_file is None):
             raise ValueError("STARTTLS needs both GATEPOST_INGEST_TLS_CERT_FILE and GATEPOST_INGEST_TLS_KEY_FILE")
+        for name, value in (("BALANCERS", self.balancers), ("RELAYS", self.relays)):
+            try:
+                _networks(value)
+            except ValueError:
+                raise ValueError(f"GATEPOST_INGEST_{name} is a list of networks like 10.0.0.0/8, 192.0.2.7") from None
         return self
+
+
+@cache
+def _networks(text: str) -> tuple[Network, ...]:
+    return tuple(ipaddress.ip_network(word.strip()) for word in text.split(",") if word.strip())
