@@ -270,15 +270,7 @@ class Conversation(asyncio.Protocol):
 
     async def _encrypt(self) -> None:
         """Everything said so far is forgotten (RFC 3207 4.2)."""
-        try:
-            if self._transport is None or self._tls is None:
-                raise ConnectionError
-            transport = await self._loop.start_tls(
-                self._transport, self, self._tls, server_side=True, ssl_handshake_timeout=self._idle_s
-            )
-        except (OSError, ssl.SSLError, ConnectionError, TimeoutError) as error:
-            log.info("a TLS handshake failed", error=type(error).__name__)
-            transport = None
+        transport = await self._shake_hands()
         if transport is None:
             self._cut()
             self.connection_lost(None)
@@ -287,6 +279,17 @@ class Conversation(asyncio.Protocol):
         self._is_busy = False
         self._dialogue.encrypted()
         self._go_on()
+
+    async def _shake_hands(self) -> asyncio.Transport | None:
+        if self._transport is None or self._tls is None:
+            return None
+        try:
+            return await self._loop.start_tls(
+                self._transport, self, self._tls, server_side=True, ssl_handshake_timeout=self._idle_s
+            )
+        except (OSError, ssl.SSLError) as error:
+            log.info("a TLS handshake failed", error=type(error).__name__)
+            return None
 
     def _flush(self) -> None:
         if not self._out:
