@@ -8,6 +8,7 @@ from gatepost_cli.audit import audit
 from gatepost_cli.broker import events, migrate, streams
 from gatepost_cli.credentials import keys, mailbox
 from gatepost_cli.demo import demo
+from gatepost_cli.history import imports
 from gatepost_cli.review import review
 from gatepost_cli.status import status
 from gatepost_cli.up import up
@@ -20,7 +21,14 @@ app = typer.Typer(
 )
 for command in (up, demo, review, status, migrate):
     app.command()(command)
-for name, group in {"audit": audit, "keys": keys, "mailbox": mailbox, "streams": streams, "events": events}.items():
+for name, group in {
+    "audit": audit,
+    "import": imports,
+    "keys": keys,
+    "mailbox": mailbox,
+    "streams": streams,
+    "events": events,
+}.items():
     app.add_typer(group, name=name)
 
 

@@ -15,6 +15,8 @@ class CliSettings(BaseSettings):
     url: str | None = Field(None, description="Base URL of the API; else that of the local installation.")
     api_key: str | None = Field(None, description="Key to call the API with; else one of the local installation's.")
     nats_url: str | None = Field(None, description="NATS server with an operator's user.")
+    inbound_url: str | None = Field(None, description="Ingest's HTTP door, for `gatepost import`.")
+    inbound_secret: str | None = Field(None, repr=False, description="The secret of a relay that may post there.")
     database_url: str | None = Field(None, description="Postgres with the owner's role.")
 
 

@@ -34,3 +34,15 @@ SELECT m.id AS message_id, d.id AS delivery_id, d.recipient, d.state
   FROM message m JOIN delivery d ON d.message_id = m.id AND d.of_release = m.release
  WHERE m.mailbox_id = $1 AND m.direction = 'outbound'
    AND (m.id = ANY($3::text[]) OR m.rfc_message_id = ANY($2::text[]));
+
+-- imap_place --
+-- How far an IMAP account was read.
+SELECT uid_validity, last_uid, history_uid FROM imap_place WHERE mailbox_id = $1 AND account = $2;
+
+-- keep_imap_place --
+-- The place moves on once the mail is committed, never before.
+INSERT INTO imap_place (tenant_id, mailbox_id, account, uid_validity, last_uid, history_uid)
+SELECT b.tenant_id, b.id, $2, $3, $4, $5 FROM mailbox b WHERE b.id = $1
+    ON CONFLICT (mailbox_id, account) DO UPDATE
+   SET uid_validity = excluded.uid_validity, last_uid = excluded.last_uid, history_uid = excluded.history_uid,
+       updated_at = now();

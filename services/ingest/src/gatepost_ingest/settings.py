@@ -56,6 +56,12 @@ class IngestSettings(BaseSettings):
         None, description="File with `name secret` lines: relays that may sign in, over TLS and at the HTTP door."
     )
 
+    http_host: str = Field("127.0.0.1", description="Address to listen on for posted mail.")
+    http_port: int | None = Field(
+        None, ge=0, le=65535, description="Port for posted mail (POST /inbound); needs RELAYS_FILE. Empty: none."
+    )
+    imap_file: Path | None = Field(None, description="TOML file with the IMAP accounts to read, see docs/mail-in.md.")
+
     @property
     def balancer_networks(self) -> tuple[Network, ...]:
         """Whose connections begin with a PROXY header."""
@@ -70,6 +76,8 @@ class IngestSettings(BaseSettings):
     def _is_complete(self) -> Self:
         if (self.tls_cert_file is None) != (self.tls_key_file is None):
             raise ValueError("STARTTLS needs both GATEPOST_INGEST_TLS_CERT_FILE and GATEPOST_INGEST_TLS_KEY_FILE")
+        if self.http_port is not None and self.relays_file is None:
+            raise ValueError("GATEPOST_INGEST_HTTP_PORT needs GATEPOST_INGEST_RELAYS_FILE: who may post")
         for name, value in (("BALANCERS", self.balancers), ("RELAYS", self.relays)):
             try:
                 _networks(value)
