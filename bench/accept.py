@@ -162,24 +162,7 @@ def mails(number: int, size: int, recipient: str, rng: random.Random) -> Iterato
         ).encode())  # fmt: skip
 
 
-WORDS = tuple(
-    [
-        "order",
-        "parcel",
-        "shipping",
-        "delivery",
-        "tracking",
-        "number",
-        "question",
-        "please",
-        "thanks",
-        "account",
-        "week",
-        "address",
-        "morning",
-        "customer",
-    ]
-)
+WORDS = ("order", "parcel", "shipping", "delivery", "tracking", "number", "question", "please", "thanks", "account")
 
 
 def prose(rng: random.Random, size: int) -> str:

@@ -74,12 +74,12 @@ async def test_only_a_relay_may_post(posting: Posting) -> None:
     for secret in ("", "wrong", SECRET[:-1]):
         status, said = await posting.post(raw, secret=secret)
         assert (status, said["code"]) == (401, "unauthenticated")
-    async with aiohttp.ClientSession(auth=aiohttp.BasicAuth("edge", SECRET)) as client:
-        async with client.post(posting.url, data=raw, headers={"Content-Type": "message/rfc822"}) as reply:
-            assert reply.status == 200
-    async with aiohttp.ClientSession(auth=aiohttp.BasicAuth("other", SECRET)) as client:
-        async with client.post(posting.url, data=raw, headers={"Content-Type": "message/rfc822"}) as reply:
-            assert reply.status == 401
+    for name, expected in (("edge", 200), ("other", 401)):
+        async with (
+            aiohttp.ClientSession(auth=aiohttp.BasicAuth(name, SECRET)) as client,
+            client.post(posting.url, data=raw, headers={"Content-Type": "message/rfc822"}) as reply,
+        ):
+            assert reply.status == expected
 
 
 async def test_the_envelope_is_read_from_headers_where_nobody_names_it(posting: Posting) -> None:

@@ -153,7 +153,7 @@ async def test_threads_of_another_mailbox_are_not_joined(ingest: Any) -> None:
 async def test_loops_and_our_own_mail_are_kept_aside(ingest: Any) -> None:
     """More than 25 hops; our own Message-ID coming back; our own address as the author."""
     box = ingest.room.mailbox()
-    own = tokens.message_id_for(KEY, "msg_" + "0" * 26, "thr_" + "0" * 26, "demo.test")
+    own = ours(ingest, box)
     hops = b"".join(b"Received: by hop%d.example\r\n" % n for n in range(26))
     await ingest.send(hops + ingest.mail(box["address"], "hops"), box["address"])
     await ingest.send(ingest.mail(box["address"], "own", message_id=own), box["address"])
@@ -162,6 +162,22 @@ async def test_loops_and_our_own_mail_are_kept_aside(ingest: Any) -> None:
 
     assert [m["state"] for m in mails] == ["quarantined"] * 3
     assert [m["quarantined_for"] for m in mails] == [["loop"], ["own_message"], ["own_address"]]
+
+
+async def test_mail_from_one_mailbox_of_ours_to_another_is_mail_like_any_other(ingest: Any) -> None:
+    """It carries a Message-ID of ours, and comes in over SMTP; only where it was sent from it is a loop."""
+    one, two = ingest.room.mailbox(), ingest.room.mailbox()
+    raw = ingest.mail(two["address"], sender=one["address"], message_id=ours(ingest, one))
+    await ingest.send(raw, two["address"], sender=one["address"])
+    (mail,) = ingest.stored(two)
+
+    assert (mail["state"], mail["quarantined_for"], mail["automatic"]) == ("received", [], [])
+
+
+def ours(ingest: Any, box: dict[str, str]) -> str:
+    """The Message-ID of a mail that this mailbox sent."""
+    sent = ingest.room.sent(box, "thr_" + "0" * 26, "msg_" + "0" * 26, "ada@customer.example")
+    return tokens.message_id_for(KEY, sent, "thr_" + "0" * 26, "demo.test")
 
 
 async def test_automatic_mail_says_why_it_is_not_answered(ingest: Any) -> None:

@@ -32,7 +32,7 @@ def arrived(sender: str = "ada@c.example") -> Arrived:
 
 def verdict_on(parsed: Parsed, sender: str = "ada@c.example", dmarc: str = "none") -> Verdict:
     identity = Identity(dmarc=DmarcVerdict(dmarc, "reject", "c.example"))
-    return judge(parsed, arrived(sender), Recipient(BOX.address, BOX), KEY, identity)
+    return judge(parsed, arrived(sender), Recipient(BOX.address, BOX), identity)
 
 
 def known(thread: str = THREAD, message: str | None = OURS, rfc: str | None = None, *people: str) -> dict[str, Any]:

@@ -53,7 +53,7 @@ class Prover:
             return Identity(authors[0] if authors else "", arrived.sender, foreign=foreign)
         try:
             async with asyncio.timeout(self._settings.authenticate_s):
-                return await self._identify(arrived.raw, envelope, authors, foreign)
+                return await self._identify(arrived.signed, envelope, authors, foreign)
         except TimeoutError:
             log.info("proving the author took too long", size=len(arrived.raw))
         except Exception as error:
@@ -88,7 +88,7 @@ def envelope_ip(arrived: Arrived) -> str:
         address = ipaddress.ip_address(arrived.peer)
     except ValueError:
         return ""
-    if getattr(arrived, "relay", "") or any(address.version == net.version and address in net for net in _OURS):
+    if arrived.relay or any(address.version == net.version and address in net for net in _OURS):
         return ""
     return arrived.peer
 

@@ -22,6 +22,7 @@ from gatepost_ingest.judge import GATED, Verdict, judge
 from gatepost_ingest.reports import Finding, find, opted_out_by_header
 from gatepost_ingest.settings import IngestSettings
 from gatepost_ingest.threads import Named, Place, named_by, place
+from gatepost_mail import tokens
 from gatepost_mail.authentication import Identity, foreign_results
 from gatepost_mail.dsn import Report, read_report
 from gatepost_mail.parse import Parsed, parse
@@ -30,7 +31,8 @@ from gatepost_store import Actor, Inserted, Store
 
 log = structlog.get_logger()
 
-BY = Actor(Role.SYSTEM, principal=None, actor="ingest", door="smtp")
+DOORS = ("smtp", "http", "imap", "import")
+BY = {door: Actor(Role.SYSTEM, principal=None, actor="ingest", door=door) for door in DOORS}
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ class Intake:
 
     async def _store_one(self, arrived: Arrived, to: Recipient, read: Read) -> str:
         box, parsed, report = to.mailbox, read.parsed, read.report
-        verdict = judge(parsed, arrived, to, self._key, read.identity)
+        verdict = judge(parsed, arrived, to, read.identity, came_back=await self._came_back(parsed, box))
         named = named_by(parsed, to.address, self._key, report.rfc_message_ids if report else ())
         where = await self._place(parsed, named, to)
         finding = opted_out_by_header(parsed.subject, box.id, self._key)
@@ -117,7 +119,7 @@ class Intake:
                 "raw_sha256": parsed.sha256, "automatic": bool(verdict.automatic),
                 "has_attachments": bool(parsed.attachments), "reasons": list(verdict.quarantined_for),
             } | (finding.data if finding else {})  # fmt: skip
-            stored = await self._store.insert(row, payload, by=BY, data=data, raw=arrived.raw)
+            stored = await self._store.insert(row, payload, by=BY[arrived.door], data=data, raw=arrived.raw)
             if isinstance(stored, Inserted):
                 return stored
             if stored.failed == ("FINE",):
@@ -127,6 +129,11 @@ class Intake:
             else:
                 log.warning("a mail was not stored", row=row, failed=stored.failed)
         raise RuntimeError("the mail could not be stored")
+
+    async def _came_back(self, parsed: Parsed, box: Mailbox) -> bool:
+        """Whether this mailbox sent it itself. What another mailbox of ours sent is mail like any other."""
+        own = tokens.read_message_id(self._key, parsed.rfc_message_id) if parsed.rfc_message_id else None
+        return own is not None and bool(await self._store.fetchval("is_sent_by", box.id, own[0]))
 
     async def _place(self, parsed: Parsed, named: Named, to: Recipient) -> Place:
         if named.is_empty:
@@ -157,7 +164,7 @@ class Intake:
             "suppression_id": suppression_id, "how": finding.how, "about_message_id": finding.about_message_id,
             "message_id": message_id, "thread_id": thread_id,
         }  # fmt: skip
-        await self._store.insert("W6", payload, by=BY, data=data)
+        await self._store.insert("W6", payload, by=BY["smtp"], data=data)
 
 
 def payload_of(

@@ -33,20 +33,26 @@ class Verdict:
         return not self.quarantined_for
 
 
-def judge(parsed: Parsed, arrived: Arrived, to: Recipient, key: bytes, identity: Identity) -> Verdict:
-    """The verdict on one mail for one mailbox."""
+def judge(parsed: Parsed, arrived: Arrived, to: Recipient, identity: Identity, *, came_back: bool = False) -> Verdict:
+    """The verdict on one mail for one mailbox; `came_back`: this mailbox sent it itself.
+
+    Mail of the past (the door `import`) is shown as it was and never answered: own mails are a part of it.
+    """
     mailbox = to.mailbox
     aside: list[str] = []
     never: list[str] = list(parsed.automatic)
     flags: list[str] = []
     if parsed.received_count > MOST_RECEIVED:
         aside.append("loop")
-    if parsed.rfc_message_id and tokens.read_message_id(key, parsed.rfc_message_id):
-        aside.append("own_message")  # what we sent comes back to us
+    is_history = arrived.door == "import"
+    if is_history:
+        never.append("imported")
+    if came_back:
         never.append("own_message")
     if parsed.from_address == mailbox.address:
-        aside.append("own_address")
         never.append("own_address")
+    if not is_history:
+        aside += [reason for reason in ("own_message", "own_address") if reason in never]
     if "unreadable" in parsed.defects:
         aside.append("malformed")
     if not arrived.sender:

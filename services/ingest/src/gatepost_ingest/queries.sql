@@ -46,3 +46,7 @@ SELECT b.tenant_id, b.id, $2, $3, $4, $5 FROM mailbox b WHERE b.id = $1
     ON CONFLICT (mailbox_id, account) DO UPDATE
    SET uid_validity = excluded.uid_validity, last_uid = excluded.last_uid, history_uid = excluded.history_uid,
        updated_at = now();
+
+-- is_sent_by --
+-- Whether this mailbox wrote the mail with this id.
+SELECT true FROM message WHERE mailbox_id = $1 AND id = $2 AND direction = 'outbound';
