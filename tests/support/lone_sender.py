@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -64,6 +64,14 @@ async def lone_sender() -> AsyncIterator[Lone]:
         for close in wired.close:
             await close()
         await store.close()
+
+
+async def eventually(look: Callable[[], Any], within_s: float = 10) -> Any:
+    until = asyncio.get_running_loop().time() + within_s
+    while not (found := await asyncio.to_thread(look)):
+        assert asyncio.get_running_loop().time() < until, "it never came"
+        await asyncio.sleep(0.05)
+    return found
 
 
 async def _for_ever() -> None:

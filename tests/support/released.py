@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -64,11 +63,14 @@ class World:
     def _written(
         self, *recipients: str, grant: dict[str, Any] | None = None, key: Ed25519PrivateKey | None = None,
         mode: str = "autonomous", due_in_s: float = 0, thread: str | None = None, mailbox: dict[str, Any] | None = None,
-        letter: dict[str, Any] | None = None, **changes: Any,
+        letter: dict[str, Any] | None = None, into: str | None = None, **changes: Any,
     ) -> tuple[str, list[str]]:  # fmt: skip
-        """`grant`, `mailbox`, `letter` and `changes` alter the claim, the mailbox, the content and the message's row."""
-        box, message, thread = new_id("mbx"), new_id("msg"), thread or new_id("thr")
-        address = f"support{secrets.token_hex(3)}@here.test"
+        """`grant`, `mailbox`, `letter` and `changes` alter the claim, the mailbox, the content and the message's row.
+
+        `into` names a mailbox that exists already.
+        """
+        box, message, thread = into or new_id("mbx"), new_id("msg"), thread or new_id("thr")
+        address = f"support{box[-8:].lower()}@here.test"
         place = {"tenant_id": TENANT, "mailbox_id": box}
         content = Content(
             **{
@@ -89,7 +91,7 @@ class World:
             "recipients": list(recipients), "release": 1, "grant_token": token,
         }  # fmt: skip
         return message, [
-            inserted("mailbox", id=box, tenant_id=TENANT, address=address, mode=mode, **(mailbox or {})),
+            *([] if into else [inserted("mailbox", id=box, tenant_id=TENANT, address=address, mode=mode, **(mailbox or {}))]),
             inserted("thread", id=thread, **place),
             inserted("message", **(row | changes)),
             inserted(

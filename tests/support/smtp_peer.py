@@ -42,10 +42,11 @@ class Peer:
     tls: ssl.SSLContext | None = None  # STARTTLS is offered, and answered with this
     offers: tuple[str, ...] = ("SIZE 1000000",)
     address: str = "127.0.0.1"
+    port: int = 0
 
     async def __aenter__(self) -> Self:
         self.writers: list[asyncio.StreamWriter] = []
-        self.server = await asyncio.start_server(self._serve, self.address, 0, limit=2**24)
+        self.server = await asyncio.start_server(self._serve, self.address, self.port, limit=2**24)
         self.port = self.server.sockets[0].getsockname()[1]
         return self
 

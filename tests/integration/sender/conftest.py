@@ -13,6 +13,7 @@ from gatepost_embedded.postgres import Postgres
 from gatepost_runtime.keys import make_keys
 from gatepost_store.migrate import migrate
 from support.released import World
+from support.smtp_peer import Peer
 
 
 @pytest.fixture(scope="session")
@@ -44,3 +45,10 @@ def world(_database: tuple[Any, str], tmp_path: Path, monkeypatch: pytest.Monkey
     yield world
     tables = "attempt, delivery, revision, message, thread, mailbox, suppression, pause, outbox, audit_record, dkim_key"
     postgres.psql(f"TRUNCATE {tables} CASCADE;")
+
+
+@pytest.fixture
+async def peer(monkeypatch: pytest.MonkeyPatch) -> Any:
+    async with Peer() as peer:
+        monkeypatch.setenv("GATEPOST_SENDER_RELAY_PORT", str(peer.port))
+        yield peer

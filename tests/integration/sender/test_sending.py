@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import email
 import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,26 +20,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gatepost_contracts.commands import DomainKey
 from gatepost_contracts.email import EmailReported
 from gatepost_contracts.ids import new_id
-from support.lone_sender import lone_sender
+from gatepost_mail import tokens
+from gatepost_runtime.keys import Keys
+from support.lone_sender import eventually, lone_sender
 from support.released import World
 from support.smtp_peer import CLOSE, SILENT, Peer
 
 LONE = Path(__file__).parents[2] / "support" / "lone_sender.py"
-
-
-async def eventually(look: Callable[[], Any], within_s: float = 10) -> Any:
-    until = asyncio.get_running_loop().time() + within_s
-    while not (found := await asyncio.to_thread(look)):
-        assert asyncio.get_running_loop().time() < until, "it never came"
-        await asyncio.sleep(0.05)
-    return found
-
-
-@pytest.fixture
-async def peer(monkeypatch: pytest.MonkeyPatch) -> Any:
-    async with Peer() as peer:
-        monkeypatch.setenv("GATEPOST_SENDER_RELAY_PORT", str(peer.port))
-        yield peer
 
 
 def verifies(raw: bytes, records: dict[str, str]) -> list[bool]:
@@ -368,3 +355,40 @@ async def test_a_domains_keys_are_made_once(world: World, peer: Peer) -> None:
         "gp1._domainkey.example.org",
         "gp2._domainkey.example.org",
     ]
+
+
+async def test_the_return_path_names_the_recipients_row_and_reports_are_asked_for(world: World, peer: Peer) -> None:
+    """Where DSN is offered: success and failure, with an envelope id; a report comes back to exactly this delivery."""
+    peer.offers = ("SIZE 1000000", "DSN")
+    message = world.released("ada+news@there.test")
+
+    async with lone_sender():
+        await eventually(lambda: world.state(message) == "delivered")
+
+    key = Keys(world.keys / "sender").token
+    assert (message, f"{message}.1.1") == tokens.read_return_path(key, peer.mails[0].sender)
+    mail, rcpt = (next(line for line in peer.lines if line.startswith(verb)) for verb in ("MAIL", "RCPT"))
+    assert mail.endswith(f" RET=HDRS ENVID={message}.1.1")
+    assert rcpt == "RCPT TO:<ada+news@there.test> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;ada+2Bnews@there.test"
+
+
+@pytest.mark.parametrize(
+    ("row", "mark"),
+    [
+        ({"author_kind": "agent"}, "auto-generated"),
+        ({"author_kind": "agent", "letter": {"in_reply_to": "<q@there.test>"}}, "auto-replied"),
+        ({"author_kind": "person"}, None),
+        ({"author_kind": "agent", "ok1": "prn_b", "ok1_hash": "its content"}, None),
+    ],
+    ids=["new", "reply", "person", "approved"],
+)
+async def test_what_no_person_saw_says_so(world: World, peer: Peer, row: dict[str, Any], mark: str | None) -> None:
+    """RFC 3834 5: machines must be able to tell, so that they do not answer each other."""
+    message = world.released(**row)
+    if "ok1_hash" in row:
+        world.sql(f"UPDATE message SET ok1_hash = content WHERE id = '{message}';")
+
+    async with lone_sender():
+        await eventually(lambda: world.state(message) == "delivered")
+
+    assert mark == email.message_from_bytes(peer.mails[0].content)["Auto-Submitted"]

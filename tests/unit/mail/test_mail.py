@@ -171,6 +171,17 @@ def test_a_return_path_names_its_delivery() -> None:
     assert tokens.bounce_address(KEY, "a" * 40 + "@demo.test", f"{MSG}.1.1") == "a" * 40 + "@demo.test"
 
 
+def test_a_return_path_names_one_delivery_and_nobody_can_make_one_up() -> None:
+    address = tokens.return_path(KEY, "Support@demo.test", f"{MSG}.2.13")
+
+    assert tokens.read_return_path(KEY, address.upper()) == (MSG, f"{MSG}.2.13")
+    assert tokens.read_return_path(b"x" * 32, address) is None
+    assert tokens.read_return_path(KEY, address.replace(".2.13.", ".2.14.")) is None
+    assert tokens.base_address(address) == "support@demo.test"
+    assert len(address.rpartition("@")[0]) <= 64
+    assert tokens.return_path(KEY, "a" * 30 + "@demo.test", f"{MSG}.2.13") == "a" * 30 + "@demo.test"
+
+
 def test_only_a_participant_joins_a_thread() -> None:
     known = threading.Candidate(THR, frozenset({"ada@x.y"}), MSG, by_token=True)
 

@@ -12,6 +12,8 @@ import re
 
 SIZE = 10
 """Bytes of the HMAC that are kept: 80 bits."""
+RETURN_TAG = 12
+"""Characters of it in a return path, where room is short: 60 bits."""
 
 
 def _tag(key: bytes, purpose: str, *parts: str) -> str:
@@ -55,6 +57,28 @@ def read_plus(key: bytes, address: str) -> str | None:
         return None
     thread_id = "thr_" + found[1][4:].upper()
     return thread_id if hmac.compare_digest(found[2], _tag(key, "plus", thread_id)) else None
+
+
+def return_path(key: bytes, mailbox_address: str, delivery_id: str) -> str:
+    """Where reports on one delivery come back to (VERP): `support+b.<message>.<release>.<n>.<tag>@…`.
+
+    The mailbox's own address where that would be longer than a local part may be (RFC 5321 4.5.3.1.1).
+    """
+    local, _, domain = mailbox_address.rpartition("@")
+    short = delivery_id.lower().removeprefix("msg_")
+    token = f"{local}+b.{short}.{_tag(key, 'return', delivery_id)[:RETURN_TAG]}"
+    return f"{token}@{domain}" if len(token) <= 64 and "+" not in local else mailbox_address
+
+
+def read_return_path(key: bytes, address: str) -> tuple[str, str] | None:
+    """The message and the delivery that such an address of ours names."""
+    found = re.search(r"\+b\.([0-9a-z]{26})\.(\d{1,4})\.(\d{1,4})\.([a-z2-7]{12})@", address.lower())
+    if not found:
+        return None
+    message_id = f"msg_{found[1].upper()}"
+    delivery_id = f"{message_id}.{found[2]}.{found[3]}"
+    wanted = _tag(key, "return", delivery_id)[:RETURN_TAG]
+    return (message_id, delivery_id) if hmac.compare_digest(found[4], wanted) else None
 
 
 def base_address(address: str) -> str:

@@ -147,7 +147,7 @@ class Intake:
         sent = await self._store.fetch(
             "sent_deliveries", mailbox_id, list(named.rfc_message_ids), list(named.message_ids)
         )
-        return find(report, parsed.from_address, [dict(row) for row in sent])
+        return find(report, parsed.from_address, [dict(row) for row in sent], named.delivery_id)
 
     async def _suppress(self, finding: Finding, box: Mailbox, message_id: str, thread_id: str | None) -> None:
         """Nobody writes to them again; the event follows from the same step, and a repeat tells nothing."""

@@ -49,12 +49,17 @@ def opted_out_by_header(subject: str, mailbox_id: str, key: bytes) -> Finding | 
     return Finding("opt_out", proven=True, suppress=said[1], how="header")
 
 
-def find(report: Report, author: str, sent: Sequence[Mapping[str, Any]]) -> Finding:
-    """Judge a report. `sent` are our deliveries that it names, rows of the statement `sent_deliveries`."""
+def find(report: Report, author: str, sent: Sequence[Mapping[str, Any]], delivery_id: str | None = None) -> Finding:
+    """Judge a report. `sent` are our deliveries that it names, rows of the statement `sent_deliveries`.
+
+    `delivery_id` is that of the return path it came to: a forwarder may name an address in it that we never wrote to.
+    """
     rows = [row for row in sent if row["state"] in _SENT]
     match report.kind:
         case "dsn":
-            row = _of_recipient(rows, report.recipient)
+            row = next((r for r in rows if r["delivery_id"] == delivery_id), None) or _of_recipient(
+                rows, report.recipient
+            )
             return Finding("dsn", report.action, report.status, *_about(row, rows), proven=row is not None)
         case "arf":
             row = _of_recipient(rows, report.recipient)

@@ -25,11 +25,12 @@ class Named:
     rfc_message_ids: tuple[str, ...]
     message_ids: tuple[str, ...]  # ours, proven by their signature
     thread_id: str | None  # of a plus-address of ours
+    delivery_id: str | None = None  # of a return path of ours: a report on exactly this one
 
     @property
     def is_empty(self) -> bool:
         """It refers to nothing."""
-        return not self.rfc_message_ids and self.thread_id is None
+        return not self.rfc_message_ids and not self.message_ids and self.thread_id is None
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,11 @@ class Place:
 def named_by(parsed: Parsed, address: str, key: bytes, more: Sequence[str] = ()) -> Named:
     """The references of a mail; `more` are those that a report inside it names."""
     ids = tuple(dict.fromkeys((*reversed(parsed.in_reply_to), *reversed(parsed.references), *more)))[:MOST_NAMED]
-    ours = (tokens.read_message_id(key, rfc_id) for rfc_id in ids)
-    return Named(ids, tuple(found[0] for found in ours if found), tokens.read_plus(key, address))
+    ours = tuple(found[0] for found in (tokens.read_message_id(key, rfc_id) for rfc_id in ids) if found)
+    message_id, delivery_id = tokens.read_return_path(key, address) or (None, None)
+    if message_id is not None and message_id not in ours:
+        ours += (message_id,)
+    return Named(ids, ours, tokens.read_plus(key, address), delivery_id)
 
 
 def place(parsed: Parsed, named: Named, known: Sequence[Mapping[str, Any]], own_address: str) -> Place:

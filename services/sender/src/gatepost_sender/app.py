@@ -23,6 +23,7 @@ from gatepost_sender.driver import Login, Manner
 from gatepost_sender.handlers import HANDLERS, Desk
 from gatepost_sender.lanes import Lanes
 from gatepost_sender.names import Names
+from gatepost_sender.pace import Rates
 from gatepost_sender.queue import Queue
 from gatepost_sender.reports import Reports
 from gatepost_sender.route import MxRouter, RelayRouter, Router
@@ -31,6 +32,7 @@ from gatepost_sender.signing import Signer
 from gatepost_sender.steps import Steps
 from gatepost_sender.sts import PolicyHost, StsPolicies
 from gatepost_sender.tls import Tls, TlsSessions
+from gatepost_sender.turns import Turns
 from gatepost_sender.watch import Watch
 from gatepost_store import Store, StoreUnavailable
 
@@ -92,8 +94,9 @@ async def wire(service: Service) -> Wired:
     )  # fmt: skip
     steps = Steps(store, owner=owner, lease_s=settings.lease_s, clock=clock)
     courier = Courier(steps, signer, router, lanes, settings, counts, clock)
-    queue = Queue(store, steps, courier, signer, router, lanes, keys.grant_public, settings, counts, clock)
-    watch = Watch(store, steps, queue, settings, counts, clock)
+    turns = Turns(store, Rates.parse(settings.destination_rates))
+    queue = Queue(store, steps, courier, signer, router, lanes, turns, keys.grant_public, settings, counts, clock)
+    watch = Watch(store, steps, queue, turns, settings, counts, clock)
 
     async def close() -> None:
         await lanes.close()

@@ -35,6 +35,18 @@ class Counts:
         self.queue_seconds = Histogram(
             "gatepost_sender_queue_seconds", "From due to the attempt.", buckets=_QUEUE_SECONDS, registry=registry
         )
+        self.waiting = Gauge(
+            "gatepost_sender_waiting",
+            "Mailboxes and destinations that their window, rate or warm-up holds back now.",
+            ["reason"],
+            registry=registry,
+        )
+        self.uncertain = Gauge(
+            "gatepost_sender_uncertain", "Deliveries whose fate a person has to settle.", registry=registry
+        )
+        self.uncertain_age = Gauge(
+            "gatepost_sender_uncertain_age_seconds", "Age of the oldest of them.", registry=registry
+        )
         self.running = Gauge("gatepost_sender_running", "Attempts running now.", registry=registry)
         self.queue_age = Gauge(
             "gatepost_sender_queue_age_seconds", "Age of the oldest delivery due.", registry=registry

@@ -27,6 +27,7 @@ from gatepost_store import Moved, StepRefused
 
 log = get_logger()
 _GREATEST_PAUSE_S = 5.0
+_GREY_TRIES = 3
 
 
 class Courier:
@@ -64,7 +65,8 @@ class Courier:
                 via = route.via
                 self._counts.attempts.labels(via).inc()
                 raw = await self._signer.sign(due, content, self._clock())
-                envelope = Envelope(due.mailbox_address, (due.recipient,), raw)
+                sender = self._signer.return_path(due)
+                envelope = Envelope(sender, (due.recipient,), raw, due.id, self._settings.dsn_notify)
                 ended = (await self._lanes.send(route, envelope, announce))[due.recipient]
             except StageFailed as failed:
                 ended = failed.ended
@@ -94,7 +96,10 @@ class Courier:
             now = self._clock()
             tries = due.attempts + 1
             luck = random.random()  # noqa: S311 (spreads retries, guards nothing)
-            delay_s = 0.0 if is_stopped else next_delay_s(tries, self._settings.retry_delays_s, luck)
+            delays_s = self._settings.retry_delays_s
+            if outcome.is_greylisted and tries <= _GREY_TRIES:  # asked to come back: not trouble, so not ever later
+                tries, delays_s = 1, (self._settings.greylist_delay_s,)
+            delay_s = 0.0 if is_stopped else next_delay_s(tries, delays_s, luck)
             due_at = now + timedelta(seconds=delay_s)
             if due_at > due.gives_up_at:
                 proven_by, due_at = "queue_life", None

@@ -78,6 +78,8 @@ class Envelope:
     sender: str
     recipients: tuple[str, ...]
     content: bytes
+    envid: str = ""  # ours for this mail, where delivery reports are asked for (RFC 3461 4.4)
+    notify: str = ""  # of which outcomes, e.g. SUCCESS,FAILURE (RFC 3461 4.1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,12 +242,18 @@ class Connection:
             options += f" SIZE={len(envelope.content)}"
         if "8BITMIME" in self._offers and not envelope.content.isascii():
             options += " BODY=8BITMIME"
+        reports = "DSN" in self._offers and bool(envelope.notify)
+        if reports:
+            options += f" RET=HDRS ENVID={_xtext(envelope.envid)}"
         reply = await self._ask(Stage.MAIL, f"MAIL FROM:<{envelope.sender}>{options}")
         if reply.kind != 2:
             ended |= dict.fromkeys(envelope.recipients, Ended(Stage.MAIL, reply))
             return ()
         for recipient in envelope.recipients:
-            reply = await self._ask(Stage.RCPT, f"RCPT TO:<{recipient}>")
+            wish = (
+                f" NOTIFY={envelope.notify} ORCPT=rfc822;{_xtext(recipient)}" if reports and recipient.isascii() else ""
+            )
+            reply = await self._ask(Stage.RCPT, f"RCPT TO:<{recipient}>{wish}")
             if reply.kind != 2:
                 ended[recipient] = Ended(Stage.RCPT, reply)
         return tuple(to for to in envelope.recipients if to not in ended)
@@ -313,3 +321,8 @@ def _source_for(address: str, sources: tuple[str, ...]) -> str | None:
         return None
     family = ":" in address
     return next((source for source in sources if (":" in source) == family), None)
+
+
+def _xtext(text: str) -> str:
+    """As RFC 3461 4 wants it in a parameter."""
+    return "".join(c if "!" <= c <= "~" and c not in "+=" else f"+{ord(c):02X}" for c in text)

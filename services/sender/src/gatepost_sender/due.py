@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -39,12 +39,21 @@ class Due:
     content: str | None
     is_approved: bool
     gives_up_at: datetime
+    send_window: str | None
+    rate_per_hour: int | None
+    warmup_from: date | None
+    is_test: bool
 
     @classmethod
     def of(cls, row: Record) -> Self:
         """From the record the database gave."""
         fields: dict[str, Any] = {name: row[name] for name in cls.__slots__}
         return cls(**fields | {"recipients": tuple(row["recipients"])})
+
+    @property
+    def has_pace(self) -> bool:
+        """Its mailbox has a window, a rate or a warm-up."""
+        return bool(self.send_window or self.rate_per_hour or self.warmup_from)
 
     @property
     def sender_domain(self) -> str:

@@ -19,6 +19,7 @@ from gatepost_sender.route import Host, Route
 
 _START_WIDTH = 4
 _AVOID_S = 30.0
+_REST_MOST_S = 60.0
 Tell = Callable[[str, str, str, str], None]
 
 
@@ -28,6 +29,8 @@ class Lane:
 
     width: float
     running: int = 0
+    failures: int = 0  # in a row, of connections that could not be made
+    rests_until: float = 0.0
     kept: list[tuple[float, Connection]] = field(default_factory=list)
 
 
@@ -50,12 +53,15 @@ class Lanes:
     def has_room(self, name: str) -> bool:
         """Another attempt may begin there."""
         lane = self._lanes.get(name)
-        return lane is None or lane.running < int(lane.width)
+        return lane is None or self._is_open(lane)
+
+    def _is_open(self, lane: Lane) -> bool:
+        return lane.running < int(lane.width) and lane.rests_until <= self._clock()
 
     @property
     def full(self) -> list[str]:
         """The lanes where no further attempt may begin now."""
-        return [name for name, lane in self._lanes.items() if lane.running >= int(lane.width)]
+        return [name for name, lane in self._lanes.items() if not self._is_open(lane)]
 
     def enter(self, name: str) -> None:
         """An attempt begins; it must leave()."""
@@ -79,7 +85,11 @@ class Lanes:
             connection = await self._open(route)
         except StageFailed as failed:
             lane.width = max(1.0, lane.width / 2)
+            lane.failures += 1
+            if lane.failures > 1:  # nobody is there: all its mail waits a little, and keeps no attempt from others
+                lane.rests_until = self._clock() + min(_REST_MOST_S, 0.25 * 2 ** min(lane.failures, 10))
             return dict.fromkeys(envelope.recipients, failed.ended)
+        lane.failures, lane.rests_until = 0, 0.0
         try:
             ended = await connection.transact(envelope, announce)
         except NotAnnounced:
@@ -159,7 +169,7 @@ class Lanes:
             lane.kept = [(since, c) for since, c in lane.kept if c not in old]
             for connection in old:
                 self._take_leave(connection)
-            if not lane.kept and not lane.running and lane.width >= _START_WIDTH:
+            if not lane.kept and not lane.running and lane.rests_until <= now:
                 del self._lanes[name]
 
     async def keep_tidy(self) -> None:

@@ -24,6 +24,7 @@ _UNKNOWN_USER = re.compile(
     r"|\b(?:no such|unknown|invalid)\b.{0,20}\b(?:user|mailbox|recipient|address|person|account)\b",
     re.IGNORECASE,
 )
+_GREY = re.compile(r"gr[ae]y[- ]?list|try again in \d+ (?:sec|min)|please retry later", re.IGNORECASE)
 _SENDER_AT_FAULT = {"5.1.7", "5.1.8", "5.1.9"}  # of our own address, not of the recipient's
 _WAY = {Stage.CONNECT, Stage.GREETING, Stage.EHLO, Stage.TLS, Stage.AUTH}
 _WORDS = 300
@@ -52,6 +53,7 @@ class Outcome:
     words: str = ""
     remote_id: str | None = None
     is_hard: bool = False
+    is_greylisted: bool = False
 
     @property
     def row(self) -> str:
@@ -73,7 +75,8 @@ def judge(ended: Ended) -> Outcome:
     if reply.kind == 5 and stage not in _WAY:
         is_hard = is_address_at_fault(enhanced, reply.text, stage)
         return Outcome(Verdict.BOUNCED, stage, reply.code, enhanced, words, is_hard=is_hard)
-    return Outcome(Verdict.DEFERRED, stage, reply.code, enhanced, words)
+    is_grey = stage in {Stage.RCPT, Stage.DATA, Stage.DOT} and _GREY.search(reply.text) is not None
+    return Outcome(Verdict.DEFERRED, stage, reply.code, enhanced, words, is_greylisted=is_grey)
 
 
 def is_address_at_fault(enhanced: str | None, text: str, stage: Stage) -> bool:

@@ -1,11 +1,12 @@
 -- due --
 -- What may be tried now: a random $4 of the oldest 400, so that several senders seldom want the same one.
--- $1: deliveries to leave alone for a moment, $2: domains with no room, $3: how long a mail lives in the queue.
+-- $1: deliveries to leave alone for a moment, $2: domains with no room, $3: how long a mail lives in the queue,
+-- $5: mailboxes whose pace lets nothing begin now.
 -- Paused tenants and mailboxes are left out here only to save tries; the claim step decides.
 WITH oldest AS (
   SELECT d.id FROM delivery d
    WHERE d.state IN ('released', 'deferred') AND d.due_at <= now()
-     AND d.id <> ALL ($1::text[]) AND d.domain <> ALL ($2::text[])
+     AND d.id <> ALL ($1::text[]) AND d.domain <> ALL ($2::text[]) AND d.mailbox_id <> ALL ($5::text[])
      AND NOT EXISTS (SELECT 1 FROM pause p WHERE p.tenant_id = d.tenant_id AND p.lifted_at IS NULL
        AND d.mailbox_id <> 'mbx_system'
        AND (p.scope = 'tenant' OR (p.scope = 'mailbox' AND p.target = d.mailbox_id)))
@@ -14,7 +15,8 @@ picked AS (SELECT id FROM oldest ORDER BY random() LIMIT $4)
 SELECT d.id, d.tenant_id, d.mailbox_id, d.message_id, d.thread_id, d.recipient, d.domain, d.state, d.attempts,
        d.of_release, d.due_at, m.grant_token, m.content AS content_sha256, m.recipients, m.rfc_message_id,
        b.address AS mailbox_address, b.mode, t.name AS operator, m.author_kind, r.content,
-       (m.ok1_hash IS NOT NULL AND m.ok1_hash = m.content) AS is_approved,
+       (m.ok1_hash IS NOT NULL AND m.ok1_hash = m.content) AS is_approved, b.send_window, b.rate_per_hour, b.warmup_from,
+       EXISTS (SELECT 1 FROM api_key k WHERE k.id IN (m.author_key, r.author_key) AND k.test) AS is_test,
        greatest(d.queued_at, coalesce(m.send_at, d.queued_at)) + $3::interval AS gives_up_at
   FROM picked JOIN delivery d ON d.id = picked.id JOIN message m ON m.id = d.message_id
        JOIN mailbox b ON b.id = m.mailbox_id JOIN tenant t ON t.id = d.tenant_id
@@ -26,7 +28,8 @@ SELECT d.id, d.tenant_id, d.mailbox_id, d.message_id, d.thread_id, d.recipient, 
 SELECT d.id, d.tenant_id, d.mailbox_id, d.message_id, d.thread_id, d.recipient, d.domain, d.state, d.attempts,
        d.of_release, d.due_at, m.grant_token, m.content AS content_sha256, m.recipients, m.rfc_message_id,
        b.address AS mailbox_address, b.mode, t.name AS operator, m.author_kind, r.content,
-       (m.ok1_hash IS NOT NULL AND m.ok1_hash = m.content) AS is_approved,
+       (m.ok1_hash IS NOT NULL AND m.ok1_hash = m.content) AS is_approved, b.send_window, b.rate_per_hour, b.warmup_from,
+       EXISTS (SELECT 1 FROM api_key k WHERE k.id IN (m.author_key, r.author_key) AND k.test) AS is_test,
        greatest(d.queued_at, coalesce(m.send_at, d.queued_at)) + $2::interval AS gives_up_at
   FROM delivery d JOIN message m ON m.id = d.message_id
        JOIN mailbox b ON b.id = m.mailbox_id JOIN tenant t ON t.id = d.tenant_id
@@ -95,3 +98,30 @@ ON CONFLICT (domain) DO UPDATE SET policy_id = excluded.policy_id, mode = exclud
 INSERT INTO tls_session AS t (day, domain, policy, mx, result, sessions)
 SELECT $1::date, x.* FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[]) x
 ON CONFLICT (day, domain, policy, mx, result) DO UPDATE SET sessions = t.sessions + excluded.sessions;
+
+-- mailbox_hour --
+-- How much a mailbox began since $2, and when the first of it was.
+SELECT count(*)::int AS attempts, min(at) AS first_at FROM attempt WHERE mailbox_id = $1 AND at > $2;
+
+-- mailbox_days --
+-- What each day from $2 to $3 brought a mailbox, the oldest first. Deferred attempts are neither good nor bad.
+WITH days AS (SELECT generate_series(greatest($2::date, $3::date - 60), $3::date, interval '1 day')::date AS day)
+SELECT day,
+       (SELECT count(*) FROM attempt a WHERE a.mailbox_id = $1 AND a.outcome <> 'deferred'
+          AND a.at >= day AT TIME ZONE 'UTC' AND a.at < (day + 1) AT TIME ZONE 'UTC')::int AS sent,
+       (SELECT count(*) FROM attempt a WHERE a.mailbox_id = $1 AND a.outcome = 'bounced'
+          AND a.at >= day AT TIME ZONE 'UTC' AND a.at < (day + 1) AT TIME ZONE 'UTC')::int AS bounced,
+       (SELECT count(*) FROM suppression s JOIN message m ON m.id = s.message_id AND m.mailbox_id = $1
+         WHERE s.reason = 'complained' AND s.tenant_id = m.tenant_id
+           AND s.created_at >= day AT TIME ZONE 'UTC' AND s.created_at < (day + 1) AT TIME ZONE 'UTC')::int AS complained,
+       (SELECT count(*) FROM decision c WHERE c.mailbox_id = $1
+          AND c.action IN ('approve', 'edit_approve', 'reject', 'send_back')
+          AND c.at >= day AT TIME ZONE 'UTC' AND c.at < (day + 1) AT TIME ZONE 'UTC')::int AS decided,
+       (SELECT count(*) FROM decision c WHERE c.mailbox_id = $1 AND c.action IN ('reject', 'send_back')
+          AND c.at >= day AT TIME ZONE 'UTC' AND c.at < (day + 1) AT TIME ZONE 'UTC')::int AS rejected
+  FROM days ORDER BY day;
+
+-- uncertain_now --
+-- What waits for a person to say whether it left, and for how long.
+SELECT count(*)::int AS deliveries, coalesce(extract(epoch FROM now() - min(queued_at)), 0)::float8 AS oldest_s
+  FROM delivery WHERE state = 'uncertain';

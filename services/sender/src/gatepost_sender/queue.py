@@ -28,6 +28,7 @@ from gatepost_sender.route import Router
 from gatepost_sender.settings import SenderSettings
 from gatepost_sender.signing import Signer
 from gatepost_sender.steps import Clock, Steps
+from gatepost_sender.turns import Turns
 from gatepost_store import Moved, Store
 
 log = get_logger()
@@ -51,13 +52,14 @@ class Queue:
         signer: Signer,
         router: Router,
         lanes: Lanes,
+        turns: Turns,
         grant_key: Ed25519PublicKey,
         settings: SenderSettings,
         counts: Counts,
         clock: Clock,
     ) -> None:
         self._store, self._steps, self._courier, self._signer = store, steps, courier, signer
-        self._router, self._lanes, self._grant_key = router, lanes, grant_key
+        self._router, self._lanes, self._turns, self._grant_key = router, lanes, turns, grant_key
         self._settings, self._counts, self._clock = settings, counts, clock
         self._life = timedelta(seconds=settings.queue_life_s)
         self._aside: dict[str, tuple[float, int]] = {}  # delivery -> (until, how often)
@@ -131,9 +133,10 @@ class Queue:
         now = time.monotonic()
         self._aside = {k: v for k, v in self._aside.items() if v[0] > now - _FORGET_S}
         leave = [k for k, (until, _) in self._aside.items() if until > now] + list(self._running)
-        full = [lane.removeprefix("mx ") for lane in self._lanes.full]
-        rows = await self._store.fetch("due", leave, full, self._life, _READ)
+        full = [lane.removeprefix("mx ") for lane in self._lanes.full] + self._turns.slow
+        rows = await self._store.fetch("due", leave, full, self._life, _READ, self._turns.closed)
         self._read, self._read_at = [Due.of(row) for row in rows], time.monotonic()
+        await self._turns.learn(self._read, self._clock())
         return self._begin_some(room)
 
     def _begin_some(self, room: int) -> int:
@@ -146,8 +149,12 @@ class Queue:
             lane = self._router.lane(due.domain)
             if started >= room or not self._lanes.has_room(lane):
                 self._read.append(due)
-            elif due.id not in self._running and (content := self._verify(due)) is not None:
-                self._spawn(due.id, lane, partial(self._claim, due, content))
+            elif (
+                due.id not in self._running
+                and self._turns.may_begin(due)
+                and (content := self._verify(due)) is not None
+            ):
+                self._spawn(due, lane, partial(self._claim, due, content))
                 started += 1
         return started
 
@@ -171,8 +178,10 @@ class Queue:
             self._aside.pop(next(iter(self._aside)))
         self._aside[delivery_id] = (time.monotonic() + seconds, times + 1)
 
-    def _spawn(self, delivery_id: str, lane: str, work: Callable[[], Awaitable[Any]]) -> None:
+    def _spawn(self, due: Due, lane: str, work: Callable[[], Awaitable[Any]]) -> None:
+        delivery_id = due.id
         self._lanes.enter(lane)
+        self._turns.enter(due.mailbox_id)
         self._counts.running.inc()
 
         async def run() -> None:
@@ -183,6 +192,7 @@ class Queue:
                 self._put_aside(delivery_id)
             finally:
                 self._lanes.leave(lane)
+                self._turns.leave(due.mailbox_id)
                 self._counts.running.dec()
                 self._running.pop(delivery_id, None)
                 self._wake.set()
@@ -214,5 +224,5 @@ class Queue:
         """Carry on with a delivery taken over from a dead sender; False: its grant does not cover it."""
         if (content := self._verify(due)) is None:
             return False
-        self._spawn(due.id, self._router.lane(due.domain), partial(self._courier.carry, due, content))
+        self._spawn(due, self._router.lane(due.domain), partial(self._courier.carry, due, content))
         return True

@@ -10,6 +10,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from gatepost_sender.driver import Timeouts
+from gatepost_sender.pace import Rates
 from gatepost_sender.tls import Tls, TlsPolicies
 
 _DAY = 86_400
@@ -56,11 +57,23 @@ class SenderSettings(BaseSettings):
     source_addresses: str = Field(
         "", description="Comma list: connect from this IPv4 and this IPv6 address; empty: the system chooses."
     )
+    dsn_notify: str = Field(
+        "SUCCESS,FAILURE",
+        pattern="^(NEVER|(SUCCESS|FAILURE|DELAY)(,(SUCCESS|FAILURE|DELAY))*)?$",
+        description="Delivery reports to ask for where the next hop offers DSN (RFC 3461); empty: ask for none.",
+    )
     helo: str = Field("", description="Our name in EHLO; empty: the host of GATEPOST_PUBLIC_URL.")
 
     retry_delays_s: Annotated[tuple[float, ...], NoDecode] = Field(
         (60, 300, 900, 1800, _HOUR, 2 * _HOUR, 4 * _HOUR),
         description="Comma list: seconds before the second attempt, the third and so on; the last one repeats.",
+    )
+    greylist_delay_s: float = Field(
+        320, gt=0, description="A greylisted mail is tried again after this long, the first three times."
+    )
+    destination_rates: str = Field(
+        "",
+        description="Comma list of mails a minute to a destination, first match: gmail.com=60, *=600. By each sender.",
     )
     queue_life_s: float = Field(5 * _DAY, gt=0, description="A mail that could not be handed over this long bounces.")
     poll_s: float = Field(1, gt=0, description="How often the queue is looked at when no event says so.")
@@ -90,12 +103,14 @@ class SenderSettings(BaseSettings):
             raise ValueError("must name 4, 6 or both")
         return found
 
-    @field_validator("tls_policies", "dns_servers", "relay_host", "source_addresses", mode="after")
+    @field_validator("tls_policies", "dns_servers", "relay_host", "source_addresses", "destination_rates", mode="after")
     @classmethod
     def _readable(cls, value: str | None, info: ValidationInfo) -> str | None:
         """Read once at the start, so that a wrong word stops it."""
         if value and info.field_name == "tls_policies":
             policies_of(value)
+        elif value and info.field_name == "destination_rates":
+            Rates.parse(value)
         elif value and info.field_name == "source_addresses":
             for part in value.split(","):
                 ipaddress.ip_address(part.strip())

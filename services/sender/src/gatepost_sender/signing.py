@@ -54,6 +54,10 @@ class Signer:
             return due.rfc_message_id
         return tokens.message_id_for(self._token_key, due.message_id, due.thread_id, due.sender_domain)
 
+    def return_path(self, due: Due) -> str:
+        """The envelope sender: reports that come back there name this recipient's row."""
+        return tokens.return_path(self._token_key, due.mailbox_address, due.id)
+
     async def sign(self, due: Due, content: Content, now: datetime) -> bytes:
         """The bytes that go over the wire."""
         keys = await self._dkim.of(due.sender_domain, due.tenant_id)
@@ -90,6 +94,8 @@ class Signer:
     def _headers(self, due: Due, content: Content, now: datetime) -> list[tuple[str, str]]:
         claim = self._claim(due, content, now)
         headers = [("X-Gatepost-Identity", identity_header(claim, self._identity_key))]
+        if mark := _mark(due, content):
+            headers.append(("Auto-Submitted", mark))
         if due.mailbox_id != SYSTEM_MAILBOX:
             token = tokens.unsubscribe_token(self._token_key, due.mailbox_id, due.recipient)
             link, mailto = f"{self._public_url}/v1/unsubscribe/{token}", f"mailto:{due.mailbox_address}"
@@ -110,3 +116,10 @@ def _work(
 ) -> bytes:
     raw = compose(content, rfc_message_id=rfc_message_id, date=date, attachments=files, extra_headers=extra)
     return sign(raw, keys, timestamp=int(date.timestamp()))
+
+
+def _mark(due: Due, content: Content) -> str | None:
+    """What no person wrote or approved says so, and machines will not answer it (RFC 3834 5)."""
+    if due.is_approved or due.author_kind == "person":
+        return None
+    return "auto-replied" if content.in_reply_to else "auto-generated"

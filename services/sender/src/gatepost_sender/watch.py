@@ -18,6 +18,7 @@ from gatepost_sender.outcome import Outcome, Verdict
 from gatepost_sender.queue import Queue
 from gatepost_sender.settings import SenderSettings
 from gatepost_sender.steps import Clock, Steps
+from gatepost_sender.turns import Turns
 from gatepost_store import Moved, Store
 
 log = get_logger()
@@ -28,9 +29,10 @@ class Watch:
     """The sender's slower loops."""
 
     def __init__(
-        self, store: Store, steps: Steps, queue: Queue, settings: SenderSettings, counts: Counts, clock: Clock
-    ) -> None:
-        self._store, self._steps, self._queue = store, steps, queue
+        self, store: Store, steps: Steps, queue: Queue, turns: Turns, settings: SenderSettings, counts: Counts,
+        clock: Clock,
+    ) -> None:  # fmt: skip
+        self._store, self._steps, self._queue, self._turns = store, steps, queue, turns
         self._settings, self._counts, self._clock = settings, counts, clock
         self._life = timedelta(seconds=settings.queue_life_s)
         self._sure_since: datetime | None = clock()
@@ -69,6 +71,11 @@ class Watch:
         for row in await self._store.fetch("lapsed", self._life):
             await self._give_up(row)
         self._counts.queue_age.set(await self._store.fetchval("queue_age"))
+        for reason, number in self._turns.reasons().items():
+            self._counts.waiting.labels(reason).set(number)
+        if (unsure := await self._store.fetchrow("uncertain_now")) is not None:
+            self._counts.uncertain.set(unsure["deliveries"])
+            self._counts.uncertain_age.set(unsure["oldest_s"])
 
     async def _lose(self, row: Any) -> None:
         step = await self._steps.lose(row["message_id"], row["id"], row["of_release"])
