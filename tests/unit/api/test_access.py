@@ -72,6 +72,9 @@ def test_public_routes_are_few_and_known() -> None:
         "unsubscribe",
         "health",
         "openapi",
+        "sign_up",
+        "oauth_resource",
+        "signing_keys",
     }
 
 

@@ -22,6 +22,8 @@ READS: Mapping[str, tuple[str, ...]] = {
     "api": tuple(f"$JS.API.STREAM.{what}.DEAD" for what in ("INFO", "MSG.GET", "MSG.DELETE")),
 }
 """The doors count, show and drop dead letters."""
+HEARS: Mapping[str, tuple[str, ...]] = {"api": ("email.*.*", "mailbox.*.*", "endpoint.*.*")}
+"""What a user hears as it is published: the doors wake those who wait for a mail or follow the stream."""
 ASKERS: Mapping[str, tuple[str, ...]] = {
     server: tuple(
         [asker for asker, asked in ASKS.items() if any(s.startswith(f"cmd.{server}.") for s in asked)] + [OPERATOR]
@@ -61,7 +63,7 @@ def rights_of(service: str) -> Rights:
     publish += ASKS.get(service, ())
     publish += READS.get(service, ())
     served = serves(service)
-    subscribe = [f"{inbox(service)}.>"] + ([f"{served} {service}"] if served else [])
+    subscribe = [f"{inbox(service)}.>"] + ([f"{served} {service}"] if served else []) + list(HEARS.get(service, ()))
     return Rights(tuple(publish), tuple(subscribe), answers=served is not None)
 
 

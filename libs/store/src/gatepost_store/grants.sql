@@ -35,8 +35,10 @@ GRANT INSERT, UPDATE ON model_call TO gp_drafter;
 GRANT INSERT, UPDATE, DELETE ON idempotency TO gp_drafter, gp_api;
 
 -- api: keys, people, webhooks, contacts, labels, mailboxes in the default mode
-GRANT UPDATE (tags, metadata, read_at, archived_at, user_label, person_tags) ON message TO gp_api;
-GRANT INSERT, UPDATE, DELETE ON review_claim TO gp_api;
+GRANT UPDATE (tags, metadata, read_at, archived_at, user_label, person_tags, send_at) ON message TO gp_api;
+GRANT INSERT, UPDATE, DELETE ON review_claim, rate_window TO gp_api;
+GRANT INSERT, UPDATE ON api_use TO gp_api;
+GRANT INSERT ON feedback TO gp_api;
 GRANT INSERT, UPDATE ON api_key, principal, contact, seen, domain TO gp_api;
 GRANT DELETE ON contact, domain TO gp_api;
 GRANT INSERT, UPDATE ON endpoint TO gp_api;

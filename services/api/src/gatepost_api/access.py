@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-Door = Literal["rest", "rpc", "token", "meta"]
+Door = Literal["rest", "rpc", "mcp", "token", "meta"]
 
 # Words of the scope column that are not scopes of a key: a role, or nobody at all.
 OPERATOR, PERSON, ANY_KEY, PUBLIC = "operator", "person", "any", "public"
@@ -84,6 +84,21 @@ ACCESS: tuple[Access, ...] = (
            zapier=(("POST", "/v1/emails/{message_id}/tag"),), doc="Add tags to a mail."),
     Access("delete_tag", (SEND,), "message.tenant_id", mutates=True, rest=(("DELETE", E + "/tags/{key}"),),
            rpc="delete_tag", doc="Take one tag off a mail."),
+    Access("edit_scheduled_email", (SEND,), "message.tenant_id", mutates=True, rest=(("PATCH", E + "/schedule"),),
+           rpc="edit_scheduled_email", doc="Another moment, or another text, of your own mail that was not approved yet."),
+    Access("forward_email", (SEND,), "message.tenant_id", mutates=True, outward=True, status=202,
+           rest=(("POST", f"{M}/forward/{{message_id}}"),), rpc="forward_email",
+           doc="Send a mail on, with its attachments. The gate judges it like any other."),
+    Access("report_spam", (SEND,), "message.tenant_id", mutates=True,
+           rest=(("POST", "/v1/emails/{message_id}/report-spam"),), rpc="report_spam", doc="Label a mail as spam."),
+    Access("not_spam", (SEND,), "message.tenant_id", mutates=True,
+           rest=(("POST", "/v1/emails/{message_id}/not-spam"),), rpc="not_spam", doc="Take the label away again."),
+    Access("wait_for_email", (READ,), "message.tenant_id", rest=(("GET", "/v1/emails/wait"),), rpc="wait_for_email",
+           doc="The next mail that comes in, as soon as it is there."),
+    Access("list_events", (READ,), "audit_record.tenant_id", rest=(("GET", "/v1/events"),),
+           doc="What happened, oldest first by cursor; with `Accept: text/event-stream`, as it happens."),
+    Access("get_event", (READ,), "audit_record.tenant_id", rest=(("GET", "/v1/events/{event_id}"),),
+           doc="One event again."),
     Access("why", (SEE,), "message.tenant_id", rest=(("GET", "/v1/emails/{message_id}/why"),),
            doc="The chain of verdicts on one mail."),
     Access("resolve", (PERSON,), "message.tenant_id", mutates=True,
@@ -108,6 +123,10 @@ ACCESS: tuple[Access, ...] = (
     Access("update_mailbox", (ADMIN, SEND, DECIDE), "mailbox.tenant_id", mutates=True,
            rest=(("PATCH", M), ("PATCH", f"{M}/configure")), rpc="update_mailbox",
            doc="Change a mailbox; a stricter mode needs no operator."),
+    Access("delete_mailbox", (ADMIN,), "mailbox.tenant_id", mutates=True, rest=(("DELETE", M),), rpc="delete_mailbox",
+           doc="End a mailbox; its address is never given again, its mail stays."),
+    Access("restore_mailbox", (OPERATOR,), "mailbox.tenant_id", mutates=True, rest=(("POST", f"{M}/restore"),),
+           doc="Take the end of a mailbox back."),
     # -- webhooks ---------------------------------------------------------------------------------------------------
     Access("list_webhooks", (ADMIN,), "endpoint.tenant_id", rest=(("GET", "/v1/webhooks"), ("GET", "/webhooks")),
            rpc="list_webhooks", doc="The webhook subscriptions."),
@@ -139,8 +158,17 @@ ACCESS: tuple[Access, ...] = (
            doc="The keys of the account, without the keys themselves."),
     Access("create_api_key", (ADMIN,), "tenant.id", mutates=True, status=201, secret=("api_key", "key"),
            rest=(("POST", "/v1/api-keys"),), rpc="create_api_key", doc="Make a key; it is shown once."),
+    Access("update_api_key", (ADMIN,), "api_key.tenant_id", mutates=True, rest=(("PATCH", "/v1/api-keys/{id}"),),
+           doc="Rename a key, or take scopes from it. More scopes are a new key."),
     Access("revoke_api_key", (ADMIN,), "api_key.tenant_id", mutates=True, rest=(("DELETE", "/v1/api-keys/{id}"),),
            rpc="revoke_api_key", doc="Revoke a key at once."),
+    # -- contacts ---------------------------------------------------------------------------------------------------
+    Access("search_contacts", (READ,), "contact.tenant_id", rest=(("GET", "/v1/contacts"),), rpc="search_contacts",
+           doc="People this account knows."),
+    Access("add_contact", (SEND, ADMIN), "contact.tenant_id", mutates=True, status=201,
+           rest=(("POST", "/v1/contacts"),), rpc="add_contact", doc="Remember a person, or change what is known."),
+    Access("delete_contact", (ADMIN,), "contact.tenant_id", mutates=True, rest=(("DELETE", "/v1/contacts/{id}"),),
+           rpc="delete_contact", doc="Forget a contact."),
     # -- suppression ------------------------------------------------------------------------------------------------
     Access("list_suppression", (ADMIN,), "suppression.tenant_id", rest=(("GET", "/v1/suppression"),),
            rpc="list_suppression", doc="Addresses nobody here writes to."),
@@ -162,6 +190,35 @@ ACCESS: tuple[Access, ...] = (
     # -- the account and the machine --------------------------------------------------------------------------------
     Access("get_account", (READ,), "tenant.id", rest=(("GET", "/v1/account"),), rpc="get_account",
            doc="The account."),
+    Access("update_account", (ADMIN,), "tenant.id", mutates=True, rest=(("PATCH", "/v1/account"),),
+           rpc="update_account", doc="Name, oversight address and postal address of the account."),
+    Access("get_usage", (READ,), "tenant.id", rest=(("GET", "/v1/usage"),), rpc="get_usage",
+           doc="How many mails, calls and decisions, in all or by day."),
+    Access("stats", (READ,), "message.tenant_id", rest=(("GET", "/v1/stats"),),
+           doc="The queue and the decisions in figures; a rate without decisions is null."),
+    Access("export_account", (ADMIN,), "tenant.id", rest=(("GET", "/v1/export"),),
+           doc="All of the account as one JSON document, once an hour."),
+    Access("report_issue", (ANY_KEY,), "feedback.tenant_id", mutates=True, status=201,
+           rest=(("POST", "/v1/support"), ("POST", "/v1/feedback")), rpc="report_issue",
+           doc="Tell the operator that something is wrong."),
+    Access("list_issues", (ADMIN,), "feedback.tenant_id", rest=(("GET", "/v1/feedback"),),
+           doc="What was told to the operator, newest first."),
+    Access("billing", (ADMIN,), "none", status=501,
+           rest=(("POST", "/v1/billing/checkout"), ("POST", "/v1/billing/portal"), ("POST", "/v1/billing/cancel"),
+                 ("POST", "/v1/billing/crypto-checkout"), ("POST", "/v1/billing/pricing-checkout"),
+                 ("GET", "/v1/billing/session-key")), doc="There is no billing here: 501."),
+    Access("delete_account", (ADMIN,), "tenant.id", status=501, rest=(("DELETE", "/v1/account"),),
+           rpc="delete_account", doc="The operator ends an installation at the machine: 501."),
+    Access("sign_up", (PUBLIC,), "none", status=501,
+           rest=(("POST", "/v1/account"), ("POST", "/v1/account/challenge"), ("POST", "/v1/account/resend-confirmation"),
+                 ("POST", "/v1/confirm"), ("GET", "/v1/confirm/{code}")),
+           doc="Accounts are made by the operator: 501."),
+    Access("signing_keys", (PUBLIC,), "none",
+           rest=(("GET", "/.well-known/gatepost-signing-key"), ("GET", "/.well-known/multimail-signing-key")),
+           doc="The public keys of the identity header."),
+    Access("oauth_resource", (PUBLIC,), "none",
+           rest=(("GET", "/.well-known/oauth-protected-resource"), ("GET", "/.well-known/oauth-protected-resource/mcp")),
+           doc="Which keys this resource takes, and their scopes (RFC 9728)."),
     Access("status", (READ,), "message.tenant_id", rest=(("GET", "/v1/status"),),
            doc="What is left to do, by stage; `quiet` when no work of the machine is left."),
     Access("list_dead_letters", (ADMIN,), "event.tenant_id", rest=(("GET", "/v1/dead-letters"),),
@@ -180,7 +237,10 @@ ACCESS: tuple[Access, ...] = (
     Access("openapi", (PUBLIC,), "none", rest=(("GET", "/v1/openapi.json"),), doc="This interface as a document."),
 )  # fmt: skip
 
-_DOORS: dict[str, Door] = {"show_unsubscribe": "token", "unsubscribe": "token", "health": "meta", "openapi": "meta"}
+_DOORS: dict[str, Door] = {
+    "show_unsubscribe": "token", "unsubscribe": "token", "health": "meta", "openapi": "meta", "oauth_resource": "meta",
+    "signing_keys": "meta",
+}  # fmt: skip
 
 
 def routes() -> Iterator[Route]:

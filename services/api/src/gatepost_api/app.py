@@ -8,6 +8,8 @@ from typing import Any
 
 from gatepost_api.caller import KeyRing
 from gatepost_api.door import build
+from gatepost_api.limits import Limits
+from gatepost_api.live import Live
 from gatepost_api.office import Office
 from gatepost_api.settings import ApiSettings
 from gatepost_runtime.dead import DeadLetters
@@ -36,17 +38,25 @@ async def wire(service: Service) -> Wired:
 
     async def forget() -> None:
         await service.store.execute("forget_requests", settings.idempotency_h)
+        await service.store.execute("forget_windows")
+
+    live = Live(lambda: service.broker.client, service.stopping)
 
     office = Office(
         store=service.store, ask=service.ask, settings=settings, is_dev=service.settings.is_dev,
         public_url=service.settings.public_url, token_key=service.keys.token,
         notifier_seal=service.keys.seal_public("notifier"), keys=keys,
-        targets=service.settings.targets, dead=dead, ready=ready,
+        targets=service.settings.targets, dead=dead, ready=ready, limits=Limits(service.store), live=live,
+        identity=service.keys.identity_public,
     )  # fmt: skip
     return Wired(
         http=build(office),
         http_bind=(settings.host, settings.port),
-        tasks=(_every(service.stopping, _NOTE_USED_S, keys.note_used), _every(service.stopping, _FORGET_S, forget)),
+        tasks=(
+            _every(service.stopping, _NOTE_USED_S, keys.note_used),
+            _every(service.stopping, _FORGET_S, forget),
+            live.run,
+        ),
         close=(keys.note_used,),
     )
 

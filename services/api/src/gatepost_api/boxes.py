@@ -13,7 +13,7 @@ from gatepost_api.aliases import MAILBOX, named
 from gatepost_api.errors import Refusal, invalid
 from gatepost_api.lenient import bare
 from gatepost_api.moments import iso, millis
-from gatepost_api.office import Call, Office, Reply
+from gatepost_api.office import Call, Office, Reply, as_id
 from gatepost_api.status import Row
 from gatepost_contracts.commands import SetMode
 from gatepost_contracts.email import Mode as ModeWord
@@ -188,6 +188,27 @@ def _first_key(call: Call) -> None:
     """Administrative acts need a code, which the operator's own key does not."""
     if not call.caller.is_operator:
         raise Refusal("operator_redeems")
+
+
+async def delete_mailbox(office: Office, call: Call) -> Reply:
+    """End one. Its mail stays, its address is never given again, and an operator may take the end back."""
+    _first_key(call)
+    row = await office.mailbox(call)
+    if row is None:
+        raise invalid("mailbox", "is missing", "Name the mailbox by id or address.")
+    await office.store.execute("end_mailbox", call.caller.tenant_id, row["id"])
+    return Reply({"id": row["id"], "address": row["address"], "status": "deleted", "deleted": True})
+
+
+async def restore_mailbox(office: Office, call: Call) -> Reply:
+    """Take the end back; what it was it is again."""
+    wanted = call.fields.must("mailbox", most=320)
+    found = await office.store.fetchval(
+        "restore_mailbox", call.caller.tenant_id, wanted.lower() if "@" in wanted else as_id(wanted)
+    )
+    if found is None or not call.caller.sees(found):
+        raise Refusal("not_found", "There is no such mailbox.")
+    return Reply({**await _shown(office, call, found), "status": "restored"})
 
 
 async def get_account(office: Office, call: Call) -> Reply:

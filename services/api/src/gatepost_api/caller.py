@@ -99,7 +99,7 @@ class KeyRing:
     def __init__(self, store: KeyStore, believed_s: float) -> None:
         self._store, self._believed_s = store, believed_s
         self._known: dict[str, tuple[float, Caller | None]] = {}
-        self._used: set[str] = set()
+        self._calls: dict[tuple[str, str], int] = {}
 
     async def caller(self, headers: Mapping[str, str]) -> Caller:
         """The caller behind these headers, or 401."""
@@ -114,7 +114,8 @@ class KeyRing:
             self._known[digest] = (now + self._believed_s, found)
         if found is None:
             raise Refusal("unauthenticated")
-        self._used.add(found.key_id)
+        who = (found.tenant_id, found.key_id)
+        self._calls[who] = self._calls.get(who, 0) + 1
         return found
 
     def forget(self) -> None:
@@ -122,10 +123,12 @@ class KeyRing:
         self._known.clear()
 
     async def note_used(self) -> None:
-        """Write down which keys were used since the last time."""
-        used, self._used = self._used, set()
-        if used:
-            await self._store.execute("key_used", sorted(used))
+        """Write down which keys were used since the last time, and how often."""
+        calls, self._calls = self._calls, {}
+        if calls:
+            await self._store.execute("key_used", sorted(key_id for _, key_id in calls))
+            tenants, ids = [tenant for tenant, _ in calls], [key_id for _, key_id in calls]
+            await self._store.execute("calls_made", tenants, ids, list(calls.values()))
 
 
 def presented(headers: Mapping[str, str]) -> str:

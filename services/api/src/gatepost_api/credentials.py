@@ -72,6 +72,29 @@ async def create_api_key(office: Office, call: Call) -> Reply:
     return Reply(named({**key_view(row), "api_key": key}, KEY))
 
 
+async def update_api_key(office: Office, call: Call) -> Reply:
+    """Another name, or fewer scopes. A key never gains any: a new role is a new key."""
+    if not call.caller.is_operator:
+        raise Refusal("operator_redeems")
+    tenant, key_id = call.caller.tenant_id, call.fields.must("id")
+    row = next((row for row in await office.store.fetch("keys", tenant) if row["id"] == key_id), None)
+    if row is None or row["revoked_at"] is not None:
+        raise Refusal("not_found", "There is no such key.")
+    scopes = call.fields.words("scopes") if "scopes" in call.fields else None
+    if scopes is not None:
+        if not scopes:
+            raise invalid("scopes", "would be empty", "Revoke the key instead.")
+        if more := [scope for scope in scopes if scope not in row["scopes"]]:
+            raise Refusal(
+                "scope_conflict", f"This key does not have the scope {more[0][:40]!r}.", hint="Make a new key."
+            )
+    name = call.fields.text("name", most=200)
+    await office.store.execute("update_key", tenant, key_id, name or None, None if scopes is None else list(scopes))
+    office.keys.forget()
+    row = next(row for row in await office.store.fetch("keys", tenant) if row["id"] == key_id)
+    return Reply({**key_view(row), "status": "updated"})
+
+
 async def revoke_api_key(office: Office, call: Call) -> Reply:
     """Revoke one at once."""
     if not call.caller.is_operator:

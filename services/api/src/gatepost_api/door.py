@@ -10,7 +10,9 @@ from typing import Any
 import orjson
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
+from starlette.responses import StreamingResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.contextvars import bind_contextvars, unbind_contextvars
 
 from gatepost_api import document
 from gatepost_api.access import PUBLIC, Route, routes
@@ -25,7 +27,7 @@ from gatepost_runtime.logging import get_logger
 from gatepost_store import StoreUnavailable
 
 log = get_logger()
-_OWN_IDEMPOTENCY = frozenset({"send_email", "reply_email", "unsubscribe"})
+OWN_IDEMPOTENCY = frozenset({"send_email", "reply_email", "forward_email", "unsubscribe"})
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -66,17 +68,26 @@ async def _answer(office: Office, route: Route, command: CommandFunction, reques
     if route.scope != (PUBLIC,):
         caller = await office.keys.caller(request.headers)
         caller.demand(route.scope)
+        standing = await office.limits.spend(f"key:{caller.key_id}", most=office.settings.rate_per_minute, seconds=60)
+        request.scope["gatepost.standing"].update(standing.headers if standing else {})
     fields, asked = await fields_of(route, request, office.settings)
     call = Call(route, caller, fields, dict(request.headers), is_head=bool(request.scope.get("gatepost.head")))
-    if route.method == "POST" and caller is not NOBODY and route.command not in _OWN_IDEMPOTENCY and route.mutates:
-        reply = await once(office, call, asked, lambda: command(office, call))
-    else:
-        reply = await command(office, call)
+    reply = await obey(office, call, asked, command)
     return _response(reply, route.status)
+
+
+async def obey(office: Office, call: Call, asked: dict[str, Any], command: CommandFunction) -> Reply:
+    """Run a command, once for each idempotency key."""
+    route = call.route
+    if route.method == "POST" and call.caller is not NOBODY and route.command not in OWN_IDEMPOTENCY and route.mutates:
+        return await once(office, call, asked, lambda: command(office, call))
+    return await command(office, call)
 
 
 def _response(reply: Reply, usual: int) -> Response:
     headers = {"Cache-Control": "no-store", **reply.headers}
+    if not isinstance(reply.body, dict | bytes):
+        return StreamingResponse(reply.body, reply.status or usual, headers, media_type=reply.content_type)
     if isinstance(reply.body, bytes):
         return Response(reply.body, reply.status or usual, headers, media_type=reply.content_type)
     return _json(reply.status or usual, reply.body, headers)
@@ -134,6 +145,7 @@ class Threshold:
         request_id = new_id("req")
         inner = {
             **scope, "path": path.rstrip("/") or "/", "method": "GET" if is_head else scope["method"], "gatepost.head": is_head,
+            "gatepost.standing": {},
             "gatepost.id": request_id,
         }  # fmt: skip
         began = time.perf_counter()
@@ -143,11 +155,15 @@ class Threshold:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message = {**message, "headers": [*message["headers"], (b"x-request-id", request_id.encode())]}
+                more = {"x-request-id": request_id, **inner["gatepost.standing"]}
+                known = {name for name, _ in message["headers"]}
+                added = [(n.lower().encode(), v.encode()) for n, v in more.items() if n.lower().encode() not in known]
+                message = {**message, "headers": [*message["headers"], *added]}
             elif is_head:
                 message = {**message, "body": b""}
             await send(message)
 
+        bind_contextvars(request_id=request_id)
         try:
             await self._inner(inner, receive, tell)
         except asyncio.CancelledError:
@@ -160,3 +176,4 @@ class Threshold:
             log.debug(
                 "answered", method=scope["method"], status=status, ms=round((time.perf_counter() - began) * 1000, 1)
             )
+            unbind_contextvars("request_id")

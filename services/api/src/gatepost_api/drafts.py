@@ -170,6 +170,16 @@ def files_of(files: Sequence[Attached]) -> tuple[File, ...]:
     return tuple(File(name=f.name, type=f.content_type, sha256=f.sha256) for f in files)
 
 
+async def refuse_suppressed(
+    office: Office, call: Call, mailbox_id: str, recipients: Sequence[str], category: str | None
+) -> None:
+    """An early no; recipients are never dropped silently."""
+    lower = [address.lower() for address in recipients]
+    rows = await office.store.fetch("suppressed", call.caller.tenant_id, mailbox_id, lower, category)
+    if rows:
+        raise Refusal("suppressed", recipients=[row["address"] for row in rows])
+
+
 async def surroundings(office: Office, mail: Row) -> tuple[Row, Row]:
     """The mailbox and the tenant of a mail."""
     boxes = await office.store.fetch("mailboxes_by", mail["tenant_id"], [mail["mailbox_id"]], [])

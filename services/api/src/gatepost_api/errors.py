@@ -39,6 +39,7 @@ CODES: dict[str, tuple[int, str, str]] = {
         "A rotation is under way.",
         "Send complete: true when the receiver knows the new secret, or grace_s: 0 to end the old ones at once.",
     ),
+    "cursor_expired": (410, "This cursor is older than events are kept.", "Begin again without a cursor."),
     "too_large": (413, "The request is too large.", "See `limit_bytes`."),
     "idempotency_key_reused": (422, "This idempotency key was used for another request.", "Use a new key."),
     "rate_limited": (429, "Too many requests.", "Wait for `Retry-After` seconds."),

@@ -90,7 +90,7 @@ def pending_view(mail: Row, original: Row | None, thread: Mapping[str, Any] | No
         "evidence": evidence.get("sentences") or evidence.get("evidence") or [],
         "placeholders": evidence.get("placeholders") or [],
         "commitments": evidence.get("commitments") or [],
-        "confidence": evidence.get("confidence"),
+        "confidence": evidence.get("confidence") if eyes.caller.is_person else None,
         "stale": bool(seen and mail["thread_head"] and mail["thread_head"] != seen),
         "thread_head": mail["thread_head"],
         "claimed_by": None,

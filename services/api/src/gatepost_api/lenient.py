@@ -42,6 +42,21 @@ ALIASES: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "update_mailbox": {"mailbox": BOX, "display_name": ("display_name", "name"),
                        "oversight_mode": ("oversight_mode", "mode")},
+    "forward_email": {
+        "message_id": MAIL, "mailbox": ("mailbox", "mailbox_id", "from", "from_address"),
+        "to": ("to", "to_addresses"), "cc": ("cc", "cc_addresses"), "bcc": ("bcc", "bcc_addresses"),
+        "subject": ("subject", "subject_line"), "markdown": BODY, "send_at": ("send_at", "scheduled_for"),
+    },
+    "edit_scheduled_email": {
+        "message_id": MAIL, "mailbox": BOX, "to": ("to", "to_addresses"), "cc": ("cc", "cc_addresses"),
+        "bcc": ("bcc", "bcc_addresses"), "subject": ("subject", "subject_line"), "markdown": BODY,
+        "send_at": ("send_at", "scheduled_for"),
+    },
+    "search_contacts": {"q": ("q", "query")},
+    "add_contact": {"email": ("email", "email_address", "address")},
+    "delete_contact": {"id": ("id", "contact_id")},
+    "update_api_key": {"id": ("id", "key_id")},
+    "report_issue": {"text": ("text", "message", "description", "body")},
     "create_webhook": {"mailbox": BOX, "secret": ("secret", "signing_secret")},
     "rotate_webhook_secret": {"secret": ("secret", "signing_secret")},
     "test_webhook": {"event": ("event", "event_type", "type")},
@@ -55,6 +70,7 @@ ALIASES: dict[str, dict[str, tuple[str, ...]]] = {
 _EVERYWHERE: dict[str, tuple[str, ...]] = {"mailbox": BOX, "message_id": MAIL}
 _NO_MAIL = frozenset({
     "delete_webhook", "get_webhook", "update_webhook", "revoke_api_key", "delete_pause", "rotate_webhook_secret",
+    "delete_contact", "search_contacts", "add_contact", "update_api_key", "report_issue", "create_api_key",
     "test_webhook", "recover_webhook", "get_webhook_delivery", "redeliver_webhook",
 })  # fmt: skip
 _TRUE, _FALSE = frozenset({"true", "1", "yes", "on"}), frozenset({"false", "0", "no", "off", ""})

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 
 from gatepost_api.access import Route
 from gatepost_api.caller import Caller, KeyRing
 from gatepost_api.errors import Refusal, invalid
 from gatepost_api.lenient import Fields
+from gatepost_api.limits import Limits
+from gatepost_api.live import Live
 from gatepost_api.settings import ApiSettings
 from gatepost_api.status import Row
 from gatepost_api.views import Eyes
@@ -40,14 +43,18 @@ class Call:
     @property
     def door(self) -> Door:
         """The door as the audit log names it."""
-        return "token" if self.route.door == "token" else "rpc" if self.route.door == "rpc" else "rest"
+        match self.route.door:
+            case "token" | "rpc" | "mcp":
+                return self.route.door
+            case _:
+                return "rest"
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What a command answers; bytes go out as they are."""
+    """What a command answers; bytes go out as they are, and what is iterated goes out as it comes."""
 
-    body: dict[str, Any] | bytes
+    body: dict[str, Any] | bytes | AsyncIterator[bytes]
     status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     content_type: str = "application/json"
@@ -68,6 +75,9 @@ class Office:
     targets: Targets
     dead: Callable[[], DeadLetters]
     ready: Callable[[], Awaitable[bool]]
+    limits: Limits
+    live: Live
+    identity: EllipticCurvePublicKey
     openapi: Callable[[], dict[str, Any]] = dict
 
     # -- looking ---------------------------------------------------------------------------------------------------
@@ -88,7 +98,7 @@ class Office:
         names = [word.strip() for word in words]
         ids = [name for name in names if "@" not in name]
         addresses = [name.lower() for name in names if "@" in name]
-        rows = await self.store.fetch("mailboxes_by", call.caller.tenant_id, [*ids, *map(_as_id, ids)], addresses)
+        rows = await self.store.fetch("mailboxes_by", call.caller.tenant_id, [*ids, *map(as_id, ids)], addresses)
         seen: list[Row] = [row for row in rows if call.caller.sees(row["id"])]
         known = {row["id"].lower() for row in seen} | {row["address"] for row in seen}
         if any(name.lower() not in known for name in names):
@@ -191,7 +201,7 @@ def may_see(caller: Caller, mail: Row) -> bool:
     return mail["state"] == "quarantined" and "gated_all" not in mail["quarantined_for"]
 
 
-def _as_id(word: str) -> str:
+def as_id(word: str) -> str:
     """An id as it is stored, however it was spelled."""
     prefix, mark, rest = word.partition("_")
     return f"{prefix.lower()}_{rest.upper()}" if mark else word

@@ -52,7 +52,7 @@ async def once(office: Office, call: Call, request: dict[str, Any], work: Work) 
     except BaseException:
         await release(office, call, name)
         raise
-    if isinstance(reply.body, bytes):
+    if not isinstance(reply.body, dict):
         await release(office, call, name)
     else:
         kept = {k: v for k, v in reply.body.items() if k not in call.route.secret}

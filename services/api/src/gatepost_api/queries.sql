@@ -67,7 +67,7 @@ SELECT m.id FROM message m
    AND ($10::text IS NULL OR m.direction = $10)
    AND ($11::text IS NULL OR m.header_from ILIKE '%' || $11 || '%' OR m.from_name ILIKE '%' || $11 || '%')
    AND ($12::text IS NULL OR m.subject ILIKE '%' || $12 || '%')
-   AND ($13::text IS NULL OR m.subject ILIKE '%' || $13 || '%' OR m.text ILIKE '%' || $13 || '%')
+   AND ($13::text[] IS NULL OR m.id = ANY ($13::text[]))
    AND ($14::timestamptz IS NULL OR m.created_at >= $14)
    AND ($15::timestamptz IS NULL OR m.created_at < $15)
    AND ($16::boolean IS NULL OR m.has_attachments = $16)
@@ -77,6 +77,8 @@ SELECT m.id FROM message m
    AND ($20::boolean OR NOT (m.state IN ('quarantined', 'discarded') AND 'gated_all' = ANY (m.quarantined_for)))
    AND ($21::boolean OR m.state NOT IN ('quarantined', 'discarded'))
    AND ($22::boolean IS NULL OR (m.archived_at IS NOT NULL) = $22)
+   AND ($25::boolean IS NULL OR (coalesce(m.user_label = 'spam', false)
+        OR (m.state = 'quarantined' AND NOT 'gated_all' = ANY (m.quarantined_for))) = $25)
  ORDER BY m.id DESC LIMIT $23 OFFSET $24;
 
 -- emails --
@@ -126,6 +128,20 @@ SELECT m.id, m.tenant_id, m.mailbox_id, m.thread_id, m.direction, m.state, m.ver
                         'sha256', x.sha256) ORDER BY x.n) AS attachments
          FROM attachment x WHERE x.message_id = m.id) f ON m.has_attachments
  WHERE m.tenant_id = $1 AND m.id = ANY($2::text[]) AND m.mailbox_id <> 'mbx_system';
+
+-- search --
+-- The newest mails that hold all the words: inbound mail by its own text, ours by its revisions.
+SELECT x.id FROM (
+       (SELECT m.id FROM message m
+         WHERE m.direction = 'inbound' AND m.tenant_id = $1 AND m.mailbox_id <> 'mbx_system' AND ($2::text[] IS NULL OR m.mailbox_id = ANY ($2::text[]))
+           AND to_tsvector('simple', left(m.subject || ' ' || coalesce(m.text, ''), 50000)) @@ websearch_to_tsquery('simple', $3)
+         ORDER BY m.id DESC LIMIT $4)
+        UNION
+       (SELECT DISTINCT r.message_id FROM revision r
+         WHERE r.tenant_id = $1 AND r.mailbox_id <> 'mbx_system' AND ($2::text[] IS NULL OR r.mailbox_id = ANY ($2::text[]))
+           AND to_tsvector('simple', left(r.subject || ' ' || r.markdown, 50000)) @@ websearch_to_tsquery('simple', $3)
+         ORDER BY r.message_id DESC LIMIT $4)) x
+ ORDER BY x.id DESC LIMIT $4;
 
 -- attempts --
 -- Every try of these mails on the wire.
@@ -433,3 +449,120 @@ SELECT a.subject_id, a.seq, a.row_id, a.record, a.leaf, a.at, l.idx
    AND ($4::timestamptz IS NULL OR (a.at, a.subject_id, a.seq) < ($4::timestamptz, $5::text COLLATE "C", $6::integer))
    AND ($7::text[] IS NULL OR a.mailbox_id = ANY($7::text[]))
  ORDER BY a.at DESC, a.subject_id DESC, a.seq DESC LIMIT $8;
+
+-- events_page --
+-- Records behind a place of the log, in its order.
+SELECT l.idx, a.record, a.at FROM audit_leaf l JOIN audit_record a ON a.subject_id = l.subject_id AND a.seq = l.seq
+ WHERE l.idx > $2 AND a.tenant_id = $1 AND a.at >= $3 AND ($4::text[] IS NULL OR a.mailbox_id = ANY ($4::text[]))
+ ORDER BY l.idx LIMIT $5;
+
+-- event_record --
+SELECT a.record, a.at, a.mailbox_id, l.idx FROM audit_record a
+  LEFT JOIN audit_leaf l ON l.subject_id = a.subject_id AND l.seq = a.seq
+ WHERE a.tenant_id = $1 AND a.subject_id = $2 AND a.seq = $3;
+
+-- next_mail --
+-- The first mail that came in after an id.
+SELECT m.id FROM message m
+ WHERE m.tenant_id = $1 AND m.direction = 'inbound' AND m.state = 'received' AND m.mailbox_id <> 'mbx_system'
+   AND ($2::text[] IS NULL OR m.mailbox_id = ANY ($2::text[])) AND m.id > $3::text COLLATE "C"
+   AND ($4::text IS NULL OR m.header_from ILIKE '%' || $4 || '%' OR m.from_name ILIKE '%' || $4 || '%')
+   AND ($5::text IS NULL OR m.subject ILIKE '%' || $5 || '%')
+ ORDER BY m.id LIMIT 1;
+
+-- set_label --
+UPDATE message SET user_label = $3 WHERE tenant_id = $1 AND id = $2 AND direction = 'inbound';
+
+-- set_send_at --
+-- Only while nobody let it go; the row's lock orders this against the release.
+UPDATE message SET send_at = $3 WHERE tenant_id = $1 AND id = $2 AND direction = 'outbound'
+   AND state IN ('drafting', 'drafted', 'held', 'revising') RETURNING id;
+
+-- contacts --
+SELECT * FROM contact WHERE tenant_id = $1
+   AND ($2::text IS NULL OR email ILIKE '%' || $2 || '%' OR name ILIKE '%' || $2 || '%')
+   AND ($3::text IS NULL OR id < $3::text COLLATE "C")
+ ORDER BY id DESC LIMIT $4 OFFSET $5;
+
+-- add_contact --
+-- An address that is known keeps what was not given.
+INSERT INTO contact (id, tenant_id, email, name, tags) VALUES ($1, $2, $3, $4, $5)
+    ON CONFLICT (tenant_id, email) DO UPDATE
+       SET name = CASE WHEN $7::boolean THEN excluded.name ELSE contact.name END,
+           tags = CASE WHEN $6::boolean THEN excluded.tags ELSE contact.tags END
+RETURNING *;
+
+-- drop_contact --
+DELETE FROM contact WHERE tenant_id = $1 AND (id = $2 OR email = $3) RETURNING id;
+
+-- update_account --
+UPDATE tenant SET name = coalesce($2::text, name), oversight_email = coalesce($3::text, oversight_email),
+       physical_address = CASE WHEN $4::boolean THEN $5::text ELSE physical_address END
+ WHERE id = $1;
+
+-- end_mailbox --
+UPDATE mailbox SET deleted_at = now() WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL RETURNING id;
+
+-- restore_mailbox --
+UPDATE mailbox SET deleted_at = NULL WHERE tenant_id = $1 AND (id = $2 OR address = $2) AND id <> 'mbx_system' RETURNING id;
+
+-- update_key --
+UPDATE api_key SET name = coalesce($3::text, name), scopes = coalesce($4::text[], scopes)
+ WHERE tenant_id = $1 AND id = $2 AND revoked_at IS NULL RETURNING id;
+
+-- usage --
+-- What happened between two moments, by day; ids of mails sort by time, so the mail's part is a range of ids.
+SELECT u.event_type, u.day, sum(u.n)::bigint AS count FROM (
+       SELECT CASE m.direction WHEN 'inbound' THEN 'emails_received' ELSE 'emails_sent' END AS event_type,
+              (m.created_at AT TIME ZONE 'UTC')::date AS day, count(*) AS n
+         FROM mailbox b JOIN message m ON m.mailbox_id = b.id
+        WHERE b.tenant_id = $1 AND b.id <> 'mbx_system' AND m.id >= $2 COLLATE "C" AND m.id < $3 COLLATE "C"
+          AND (m.direction = 'inbound' OR m.state = 'delivered') GROUP BY 1, 2
+        UNION ALL
+       SELECT 'oversight_actions', (d.at AT TIME ZONE 'UTC')::date, count(*) FROM decision d
+        WHERE d.tenant_id = $1 AND d.at >= $4 AND d.at < $5 GROUP BY 2
+        UNION ALL
+       SELECT 'api_calls', c.day, sum(c.calls) FROM api_use c
+        WHERE c.tenant_id = $1 AND c.day >= ($4::timestamptz AT TIME ZONE 'UTC')::date AND c.day <= ($5::timestamptz AT TIME ZONE 'UTC')::date GROUP BY 2) u
+ GROUP BY 1, 2 ORDER BY 2, 1;
+
+-- queue_figures --
+SELECT count(*) AS pending, min(coalesce(m.held_at, m.created_at)) AS oldest,
+       count(*) FILTER (WHERE t.head IS DISTINCT FROM m.answers AND m.answers IS NOT NULL) AS stale
+  FROM message m JOIN thread t ON t.id = m.thread_id
+ WHERE m.tenant_id = $1 AND m.state = 'held' AND m.mailbox_id <> 'mbx_system'
+   AND ($2::text[] IS NULL OR m.mailbox_id = ANY ($2::text[]));
+
+-- decision_figures --
+SELECT count(*) AS decided, count(*) FILTER (WHERE d.action IN ('approve', 'edit_approve')) AS approved,
+       count(*) FILTER (WHERE d.action = 'edit_approve') AS edited,
+       avg(extract(epoch FROM d.at - m.created_at)) AS mean_wait_s
+  FROM decision d JOIN message m ON m.id = d.message_id
+ WHERE d.tenant_id = $1 AND d.at >= $3 AND d.action IN ('approve', 'edit_approve', 'reject', 'send_back')
+   AND ($2::text[] IS NULL OR d.mailbox_id = ANY ($2::text[]));
+
+-- export_ids --
+SELECT m.id FROM message m
+ WHERE m.tenant_id = $1 AND m.mailbox_id <> 'mbx_system' AND ($2::text[] IS NULL OR m.mailbox_id = ANY ($2::text[]))
+   AND m.id > $3::text COLLATE "C" ORDER BY m.id LIMIT $4;
+
+-- add_issue --
+INSERT INTO feedback (id, tenant_id, principal_id, severity, text, context) VALUES ($1, $2, $3, $4, $5, $6) RETURNING *;
+
+-- issues --
+SELECT * FROM feedback WHERE tenant_id = $1 AND ($2::text IS NULL OR id < $2::text COLLATE "C") ORDER BY id DESC LIMIT $3;
+
+-- take_permits --
+-- A block of permits of one window, for all replicas; how many are taken now.
+INSERT INTO rate_window AS w (name, ends_at, taken) VALUES ($1, to_timestamp($2), $3)
+    ON CONFLICT (name, ends_at) DO UPDATE SET taken = w.taken + excluded.taken RETURNING w.taken;
+
+-- forget_windows --
+DELETE FROM rate_window WHERE ends_at < now();
+
+-- calls_made --
+-- How often each key called today, told now and then by each replica.
+INSERT INTO api_use AS u (tenant_id, key_id, day, calls)
+SELECT x.tenant_id, x.key_id, (now() AT TIME ZONE 'UTC')::date, x.calls
+  FROM unnest($1::text[], $2::text[], $3::bigint[]) AS x (tenant_id, key_id, calls)
+    ON CONFLICT (key_id, day) DO UPDATE SET calls = u.calls + excluded.calls;

@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 import urllib.parse
+from collections.abc import Mapping
 from typing import Any
 
 from gatepost_api.aliases import PAGE, named
@@ -19,6 +20,7 @@ from gatepost_api.views import email_view
 from gatepost_mail.parse import attachment_bytes
 
 THREAD_MOST = 500
+SEARCH_MOST = 1000
 _MESSAGE_ID = re.compile(r"^msg_[0-9A-Z]{26}$")
 
 
@@ -46,13 +48,15 @@ async def _list(office: Office, call: Call, chosen: Filter | None) -> Reply:
     thread_id = None if thread is None else (await _thread(office, call, thread))["id"]
     metadata = fields.named("metadata.") or fields.mapping("metadata")
     person = call.caller.is_person
+    words = fields.text("q", most=400)
+    hits = None if words is None else await _search(office, call, mailboxes, words)
     rows = await office.store.fetch(
         "list_ids", call.caller.tenant_id, mailboxes, after(fields.text("cursor")), fields.text("since_id"),
         None if wanted.states is None else list(wanted.states), wanted.read, wanted.gated, wanted.scheduled,
         wanted.decided, direction.lower() if direction else None, fields.text("sender"), fields.text("subject_contains"),
-        fields.text("q"), fields.moment("date_after"), fields.moment("date_before"), fields.flag("has_attachments"),
+        hits, fields.moment("date_after"), fields.moment("date_before"), fields.flag("has_attachments"),
         fields.text("tag"), metadata or None, thread_id, person, person or wanted.aside, wanted.archived,
-        limit, 0 if fields.all("cursor") else fields.number("offset", 0, 0, 1_000_000),
+        limit, 0 if fields.all("cursor") else fields.number("offset", 0, 0, 1_000_000), wanted.spam,
     )  # fmt: skip
     ids = [row["id"] for row in rows]
     mails = await office.mails(call, ids)
@@ -65,6 +69,12 @@ async def _list(office: Office, call: Call, chosen: Filter | None) -> Reply:
         "cursor": cursor_for(ids, limit, ids[-1] if ids else None),
     }
     return Reply(named(page, PAGE))
+
+
+async def _search(office: Office, call: Call, mailboxes: list[str] | None, words: str) -> list[str]:
+    """The newest mails whose subject or text holds the words, as a search engine takes them: "a phrase", or, -not."""
+    rows = await office.store.fetch("search", call.caller.tenant_id, mailboxes, words, SEARCH_MOST)
+    return [row["id"] for row in rows]
 
 
 async def read_email(office: Office, call: Call) -> Reply:
@@ -105,13 +115,7 @@ async def download_attachment(office: Office, call: Call) -> Reply:
     found = next((a for a in known if a["id"] == wanted), None) or next((a for a in known if a["name"] == wanted), None)
     if found is None:
         raise Refusal("not_found", "This mail has no such attachment.")
-    tenant, box = mail["tenant_id"], mail["mailbox_id"]
-    if mail["direction"] == "inbound":
-        raw = await office.store.fetchval("raw", tenant, box, mail["raw_sha256"])
-        content = None if raw is None else await asyncio.to_thread(attachment_bytes, bytes(raw), int(found["id"]))
-    else:
-        blob = await office.store.fetchval("blob", tenant, box, found["sha256"])
-        content = None if blob is None else bytes(blob)
+    content = await attachment_content(office, mail, found)
     if content is None:
         raise Refusal("not_found", "The attachment is no longer stored.")
     quoted = urllib.parse.quote(found["name"], safe="")
@@ -119,6 +123,16 @@ async def download_attachment(office: Office, call: Call) -> Reply:
         content, headers={"Content-Disposition": f"attachment; filename*=UTF-8''{quoted}", "X-Content-Type-Options": "nosniff"},
         content_type="application/octet-stream",
     )  # fmt: skip
+
+
+async def attachment_content(office: Office, mail: Row, attachment: Mapping[str, Any]) -> bytes | None:
+    """What is attached: cut from the raw mail when it came in, a blob when it is ours; None when it is gone."""
+    tenant, box = mail["tenant_id"], mail["mailbox_id"]
+    if mail["direction"] == "inbound":
+        raw = await office.store.fetchval("raw", tenant, box, mail["raw_sha256"])
+        return None if raw is None else await asyncio.to_thread(attachment_bytes, bytes(raw), int(attachment["id"]))
+    blob = await office.store.fetchval("blob", tenant, box, attachment["sha256"])
+    return None if blob is None else bytes(blob)
 
 
 async def get_thread(office: Office, call: Call) -> Reply:

@@ -20,6 +20,12 @@ class ApiSettings(BaseSettings):
     max_attachments_bytes: int = Field(26_214_400, gt=0, description="Sum of one mail's attachments.")
     wait_delivered_s: float = Field(2.0, ge=0, le=10, description="How long an approval waits to see the delivery.")
     content_dedupe_s: int = Field(60, ge=0, description="Equal content from one caller is one mail within this time.")
+    rate_per_minute: int = Field(
+        6000, ge=0, description="Calls of one key in a minute, over all replicas; 0: no limit."
+    )
+    events_retention_days: int = Field(
+        30, gt=0, description="How far back events are listed; as the stream keeps them."
+    )
     idempotency_h: int = Field(24, gt=0, description="How long an idempotency key is remembered.")
     in_flight_wait_s: float = Field(5.0, ge=0, le=30, description="How long a repeat waits for the first to finish.")
     shutdown_s: int = Field(20, gt=0, description="How long running requests may take to finish when stopping.")

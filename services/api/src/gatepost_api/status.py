@@ -40,18 +40,19 @@ class Filter:
     scheduled: bool | None = None
     decided: bool | None = None
     archived: bool | None = None
+    spam: bool | None = None
     aside: bool = False  # names mail that is kept aside, so such mail may be shown
 
 
 _QUEUED = ("released", "sending", "deferred")
 WORDS: dict[str, Filter] = {
-    "unread": Filter(("received",), read=False, archived=False),
-    "read": Filter(("received",), read=True, archived=False),
+    "unread": Filter(("received",), read=False, archived=False, spam=False),
+    "read": Filter(("received",), read=True, archived=False, spam=False),
     "archived": Filter(("received",), archived=True),
     "received": Filter(("received",)),
     "deleted": Filter(()),
-    "spam_flagged": Filter(("quarantined",), gated=False, aside=True),
-    "spam_quarantined": Filter(("quarantined",), gated=False, aside=True),
+    "spam_flagged": Filter(("received", "quarantined"), spam=True, aside=True),
+    "spam_quarantined": Filter(("received", "quarantined"), spam=True, aside=True),
     "pending_inbound_approval": Filter(("quarantined",), gated=True, aside=True),
     "discarded": Filter(("discarded",), aside=True),
     "pending_scan": Filter(("drafting", "drafted")),
@@ -94,6 +95,8 @@ def status_of(mail: Row, now: datetime) -> str:
     """The published word for where a mail stands."""
     state = str(mail["state"])
     if mail["direction"] == "inbound":
+        if state == "received" and mail["user_label"] == "spam":
+            return "spam_quarantined"
         if state == "received":
             return "archived" if mail["archived_at"] else "read" if mail["read_at"] else "unread"
         if state == "quarantined":

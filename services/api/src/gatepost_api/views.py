@@ -77,7 +77,7 @@ def _head(mail: Row, eyes: Eyes) -> dict[str, Any]:
         "category": mail["category"],
         "version": mail["version"],
         "oversight_mode": effective_mode(mail),
-        "spam_score": mail["spam_score"] or 0,
+        "spam_score": (mail["spam_score"] or 0) if eyes.caller.is_person else None,
         "spam_verdict": mail["spam_verdict"] or "clean",
         "user_label": mail["user_label"],
         "auth": {name: word for name, word in (mail["auth"] or {}).items() if name in {"spf", "dkim", "dmarc"}},
@@ -88,7 +88,10 @@ def _head(mail: Row, eyes: Eyes) -> dict[str, Any]:
         "decided_by": mail["decided_by"],
         "decision": _decision(mail),
         "reason": mail["decision_note"] or mail["reason"],
-        "reasons": reasons_of(mail["quarantined_for"] if mail["direction"] == "inbound" else mail["reasons"]),
+        "reasons": reasons_of(
+            mail["quarantined_for"] if mail["direction"] == "inbound" else mail["reasons"],
+            is_told=eyes.caller.is_person,
+        ),
         "expires_at": iso(mail["expires_at"]) if is_waiting(mail) else None,
     }
 
@@ -187,8 +190,10 @@ def effective_mode(mail: Row) -> str:
     return effective(Mode(mail["mailbox_mode"]), Mode(mail["ceiling"]), ask).value
 
 
-def reasons_of(names: Collection[str] | None) -> list[dict[str, str]]:
-    """Rule names with the sentence a reviewer reads."""
+def reasons_of(names: Collection[str] | None, *, is_told: bool) -> list[dict[str, str]]:
+    """Names of rules, with the sentence that a person reads; programs are told that a person must look, and no more."""
+    if not is_told:
+        return [{"rule": name, "why": "a person must look at this"} for name in names or ()]
     return [{"rule": name, "why": RULES[name].why if name in RULES else _words(name)} for name in names or ()]
 
 

@@ -131,12 +131,14 @@ async def _read(
     if len(markdown.encode()) > BODY_MOST:
         raise invalid("body", f"is longer than {BODY_MOST} bytes")
     cc, bcc = fields.addresses("cc"), fields.addresses("bcc")
+    if original is not None and fields.flag("reply_all"):
+        cc += tuple(a for a in _others(box, original) if a.lower() not in {x.lower() for x in (*to, *cc, *bcc)})
     cc += tuple(a for a in (box["auto_cc"],) if a and a not in (*to, *cc, *bcc))
     bcc += tuple(a for a in (box["auto_bcc"],) if a and a not in (*to, *cc, *bcc))
     if len({*to, *cc, *bcc}) > RECIPIENTS_MOST:
         raise invalid("to", f"more than {RECIPIENTS_MOST} recipients")
     category = fields.text("category", most=100)
-    await _refuse_suppressed(office, call, box, (*to, *cc, *bcc), category)
+    await drafts.refuse_suppressed(office, call, box["id"], (*to, *cc, *bcc), category)
     subject = fields.text("subject", most=SUBJECT_MOST) or ""
     if any(c in subject for c in "\r\n"):
         raise invalid("subject", "must be one line")
@@ -172,13 +174,10 @@ def _answer_to(box: Row, original: Row | None, revised: Row | None) -> tuple[str
     return (address,) if address and address.lower() != box["address"] else ()
 
 
-async def _refuse_suppressed(
-    office: Office, call: Call, box: Row, recipients: tuple[str, ...], category: str | None
-) -> None:
-    lower = [address.lower() for address in recipients]
-    rows = await office.store.fetch("suppressed", call.caller.tenant_id, box["id"], lower, category)
-    if rows:
-        raise Refusal("suppressed", recipients=[row["address"] for row in rows])
+def _others(box: Row, original: Row) -> tuple[str, ...]:
+    """Everyone else whom a mail was addressed to, for a reply to all of them."""
+    named = (*(original["to_addresses"] or ()), *(original["cc_addresses"] or ()))
+    return tuple(dict.fromkeys(a for a in named if a.lower() != box["address"]))
 
 
 async def _thread(office: Office, call: Call, box: Row) -> tuple[Row | None, str | None]:
