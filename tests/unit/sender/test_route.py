@@ -27,7 +27,7 @@ async def dns() -> AsyncIterator[Dns]:
 
 
 def router(dns: Dns, *, sts: Any = None, policies: TlsPolicies | None = None, **its: Any) -> MxRouter:
-    names = Names(dns.server, lifetime_s=0.4, **its)
+    names = Names(dns.server, lifetime_s=3, **its)
     return MxRouter(MANNER, names, sts=sts, policies=policies, our_name="here.test")
 
 
