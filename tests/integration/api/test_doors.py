@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -14,63 +12,9 @@ import pytest
 
 from gatepost_api.access import PUBLIC, routes
 from gatepost_api.aliases import EMAIL
+from support.doors import Doors
+from support.doors import numbers as _numbers
 from support.installation import eventually
-
-_numbers = itertools.count(int(time.time() * 1000))
-
-
-class Doors:
-    """One HTTP client per key."""
-
-    def __init__(self, gatepost: Any) -> None:
-        limits = httpx2.Limits(max_connections=60)
-        self.by = {
-            name: httpx2.Client(
-                base_url=gatepost.http_url,
-                headers={"Authorization": f"Bearer {key}"},
-                timeout=30,
-                trust_env=False,
-                limits=limits,
-            )
-            for name, key in gatepost.keys.items()
-        } | {"nobody": httpx2.Client(base_url=gatepost.http_url, timeout=30, trust_env=False)}
-
-    def __getitem__(self, name: str) -> httpx2.Client:
-        return self.by[name]
-
-    def send(self, box: dict[str, Any], **more: Any) -> httpx2.Response:
-        body = {
-            "from": box["address"],
-            "to": "c@customer.example",
-            "subject": "Hi",
-            "body": f"Hello {next(_numbers)}",
-        } | more
-        return self["agent"].post("/send_email", json=body)
-
-    def held(self, box: dict[str, Any], **more: Any) -> dict[str, Any]:
-        sent = self.send(box, **more).json()
-
-        def look() -> dict[str, Any] | None:
-            page = self["reviewer"].get("/list_pending", params={"mailbox_id": box["id"]}).json()["messages"]
-            return next((m for m in page if m["id"] == sent["id"]), None)
-
-        return eventually(look, "the held mail")
-
-    def close(self) -> None:
-        for client in self.by.values():
-            client.close()
-
-
-@pytest.fixture(scope="module")
-def doors(gatepost: Any) -> Iterator[Doors]:
-    made = Doors(gatepost)
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def box(doors: Doors) -> dict[str, Any]:
-    return dict(doors["operator"].post("/v1/mailboxes", json={"address": f"doors{next(_numbers)}@guide.test"}).json())
 
 
 def code(reply: httpx2.Response) -> tuple[int, str]:

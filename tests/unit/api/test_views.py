@@ -114,6 +114,14 @@ COLUMNS = [
     "bounce_code",
     "via",
     "attachments",
+    "claimed_by",
+    "claimed_until",
+    "former_markdown",
+    "first_approval",
+    "granted_mode",
+    "covers_ask",
+    "rule_category",
+    "rule_revision",
 ]
 
 

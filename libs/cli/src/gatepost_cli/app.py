@@ -5,12 +5,14 @@ from __future__ import annotations
 import typer
 
 from gatepost_cli.audit import audit
+from gatepost_cli.autonomy import allow, category, dry_run, evidence, mode, upgrade
 from gatepost_cli.broker import events, migrate, streams
 from gatepost_cli.credentials import keys, mailbox
 from gatepost_cli.demo import demo
 from gatepost_cli.history import imports
 from gatepost_cli.review import review
 from gatepost_cli.status import status
+from gatepost_cli.stopping import pause, pauses, resume
 from gatepost_cli.up import up
 
 app = typer.Typer(
@@ -19,16 +21,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (up, demo, review, status, migrate):
+for command in (up, demo, review, status, pause, resume, pauses, mode, evidence, dry_run, migrate):
     app.command()(command)
-for name, group in {
-    "audit": audit,
-    "import": imports,
-    "keys": keys,
-    "mailbox": mailbox,
-    "streams": streams,
-    "events": events,
-}.items():
+GROUPS = {
+    "upgrade": upgrade, "category": category, "allow": allow, "audit": audit, "import": imports, "keys": keys, "mailbox": mailbox,
+    "streams": streams, "events": events,
+}  # fmt: skip
+for name, group in GROUPS.items():
     app.add_typer(group, name=name)
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import typer
 
 from gatepost_cli.ready import maybe_running, running
 from gatepost_cli.settings import CliSettings
-from gatepost_client import MultimailClient
+from gatepost_client import MultimailClient, MultiMailError
 from gatepost_store import Queries, Store
 
 
@@ -26,6 +27,18 @@ def api(key: str, data: Path | None = None) -> MultimailClient:
         typer.secho(f"No key: set GATEPOST_API_KEY to a key with the rights of '{key}'.", err=True)
         raise typer.Exit(2)
     return MultimailClient(token, base_url=url)
+
+
+def ask(
+    key: str, data: Path | None, method: str, path: str, body: Mapping[str, Any] | None = None, **params: Any
+) -> dict[str, Any]:
+    """One call with the key of that name; a refusal is told in its own words and ends the command."""
+    with api(key, data) as client:
+        try:
+            return dict(client.call(method, path, body, **params))
+        except MultiMailError as refusal:
+            typer.secho(str(refusal), err=True, fg="red")
+            raise typer.Exit(1) from None
 
 
 def nats_url(data: Path | None = None) -> str:

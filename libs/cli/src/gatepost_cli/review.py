@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -77,8 +78,27 @@ def _list(queue: list[dict[str, Any]]) -> None:
 
 
 def _one(reviewer: MultimailClient, item: dict[str, Any], place: str) -> bool:
-    """Show one and ask; False ends the session."""
+    """Show one and ask; False ends the session. Others are told meanwhile that somebody is at it."""
     _show(item, place)
+    taken = _claim(reviewer, item)
+    try:
+        return _asked(reviewer, item)
+    finally:
+        if taken:
+            with suppress(MultiMailError):
+                reviewer.call("POST", "/v1/oversight/release", {"message_id": item["message_id"]})
+
+
+def _claim(reviewer: MultimailClient, item: dict[str, Any]) -> bool:
+    try:
+        reviewer.call("POST", "/v1/oversight/claim", {"message_id": item["message_id"]})
+    except MultiMailError as refusal:
+        console.print(f"[yellow]{refusal}[/]")
+        return False
+    return True
+
+
+def _asked(reviewer: MultimailClient, item: dict[str, Any]) -> bool:
     while True:
         match typer.prompt(CHOICES, default="s", show_default=False).strip().lower()[:1]:
             case "a":

@@ -128,6 +128,10 @@ class MultimailClient:
         """The event, once its signature is found right; else WebhookError."""
         return verify_webhook(body, headers, secret, tolerance_s=tolerance_s, seen=seen)
 
+    def call(self, method: str, path: str, body: Mapping[str, Any] | None = None, **params: Any) -> Json:
+        """Any other call of the interface, e.g. `call("GET", "/v1/pauses")`."""
+        return self._do(Ask(method, path, params, body))
+
     # -- the line --------------------------------------------------------------------------------------------------
 
     def _read(self, name: str, **params: Any) -> Json:

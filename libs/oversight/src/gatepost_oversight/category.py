@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -102,7 +102,7 @@ def first_match(rules: Iterable[CategoryRule], mail: Inbound) -> CategoryRule | 
     return next((rule for rule in ordered if rule.conditions.hold(mail)), None)
 
 
-def rules_of(rows: Iterable[Mapping[str, Any]]) -> tuple[CategoryRule, ...]:
+def rules_of(rows: Iterable[Any]) -> tuple[CategoryRule, ...]:
     """Rules from their rows; conditions that this release does not know loosen nothing, so their rule is left out."""
     found = []
     for row in rows:
@@ -114,7 +114,7 @@ def rules_of(rows: Iterable[Mapping[str, Any]]) -> tuple[CategoryRule, ...]:
     return tuple(found)
 
 
-def grants_of(rows: Iterable[Mapping[str, Any]]) -> tuple[ModeGrant, ...]:
+def grants_of(rows: Iterable[Any]) -> tuple[ModeGrant, ...]:
     """Grants from their rows."""
     return tuple(
         ModeGrant(row["id"], row["kind"], row["name"], Mode(row["mode"]), bool(row["covers_ask"]))

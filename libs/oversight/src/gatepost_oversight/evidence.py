@@ -119,6 +119,11 @@ def is_meaningful(edit_words: int | None) -> bool:
     return bool(edit_words)
 
 
+def is_clean(approved: bool | None, rejected: bool | None, edit_words: int | None) -> bool:
+    """Approved without a meaningful edit, and never rejected on the way."""
+    return bool(approved) and not rejected and not is_meaningful(edit_words)
+
+
 def _words(text: str) -> Sequence[str]:
     return re.findall(r"[^\W_]+(?:[.,:/@%-][^\W_]+)*|[$€£¥%]", unicodedata.normalize("NFKC", text).casefold())
 

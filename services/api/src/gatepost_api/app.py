@@ -41,6 +41,7 @@ async def wire(service: Service) -> Wired:
         await service.store.execute("forget_windows")
 
     live = Live(lambda: service.broker.client, service.stopping)
+        await service.store.execute("forget_claims")
 
     office = Office(
         store=service.store, ask=service.ask, settings=settings, is_dev=service.settings.is_dev,

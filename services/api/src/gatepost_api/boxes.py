@@ -15,7 +15,7 @@ from gatepost_api.lenient import bare
 from gatepost_api.moments import iso, millis
 from gatepost_api.office import Call, Office, Reply, as_id
 from gatepost_api.status import Row
-from gatepost_contracts.commands import SetMode
+from gatepost_contracts.commands import SetMode, SetTwoPerson
 from gatepost_contracts.email import Mode as ModeWord
 from gatepost_contracts.ids import new_id
 from gatepost_oversight.mode import Mode
@@ -35,6 +35,7 @@ def mailbox_view(row: Row) -> dict[str, Any]:
         "oversight_webhook_url": row["oversight_webhook_url"], "signature_block": row["signature_block"] or None,
         "ai_disclosure": row["ai_disclosure"], "default_gate_timing": row["default_gate_timing"],
         "scheduling_enabled": int(row["scheduling_enabled"]), "mcp_configured": row["mcp_configured"],
+        "covers_ask": row["covers_ask"], "two_person": row["two_person"], "undo_window_s": row["undo_window_s"],
         "drafting": row["drafting"], "paused": row["paused"], "created_at": millis(row["created_at"]),
         "created_at_iso": iso(row["created_at"]), "is_active": 1,
     }  # fmt: skip
@@ -115,7 +116,7 @@ async def update_mailbox(office: Office, call: Call) -> Reply:
     row = await office.only_mailbox(call)
     fields = call.fields
     mode = mode_of(fields.text("oversight_mode"))
-    ceiling = mode_of(fields.text("ceiling"))
+    ceiling, covers = mode_of(fields.text("ceiling")), fields.flag("covers_ask")
     others = [name for name in _SETTINGS if name in fields]
     if others:
         call.caller.demand(("admin",))
@@ -131,8 +132,12 @@ async def update_mailbox(office: Office, call: Call) -> Reply:
     for name, _ in _URLS:
         if url := fields.text(name, most=2000):
             await hooks.check_url(office, url)
-    if mode is not None or ceiling is not None:
-        await _set_mode(office, call, row, mode or Mode(row["mode"]), ceiling)
+    if mode is not None or ceiling is not None or covers is not None:
+        await _set_mode(office, call, row, mode or Mode(row["mode"]), ceiling, covers)
+    if (both := fields.flag("two_person")) is not None and both != row["two_person"]:
+        if not call.caller.is_operator:
+            raise Refusal("operator_redeems", "Only an operator sets how many people approve.")
+        await office.demand(SetTwoPerson(**office.command_fields(call), mailbox_id=row["id"], on=both))
     if others:
         await office.store.execute(
             "update_mailbox", call.caller.tenant_id, row["id"], fields.text("display_name", most=200), signature,
@@ -152,19 +157,25 @@ _SETTINGS = (
 )  # fmt: skip
 
 
-async def _set_mode(office: Office, call: Call, row: Row, mode: Mode, ceiling: Mode | None) -> None:
+async def _set_mode(
+    office: Office, call: Call, row: Row, mode: Mode, ceiling: Mode | None, covers: bool | None
+) -> None:  # fmt: skip
     looser = mode.level > Mode(row["mode"]).level or (
         ceiling is not None and ceiling.level > Mode(row["ceiling"]).level
     )
+    # a mode that is raised covers an ask only where that was said; one that is not, what it covered before
+    covers_ask = covers if covers is not None else row["covers_ask"] and not looser
+    looser = looser or (covers_ask and not row["covers_ask"])
     if looser and not call.caller.is_operator:
         raise Refusal("operator_redeems", "Only an operator raises a mode.")
-    if mode.value == row["mode"] and (ceiling is None or ceiling.value == row["ceiling"]):
+    same = mode.value == row["mode"] and (ceiling is None or ceiling.value == row["ceiling"])
+    if same and covers_ask == row["covers_ask"]:
         return
     await office.demand(
         SetMode(
             **office.command_fields(call), mailbox_id=row["id"], mode=_MODE.validate_python(mode.value),
             ceiling=None if ceiling is None else _MODE.validate_python(ceiling.value),
-            why=call.fields.text("why") or call.fields.text("reason") or "",
+            covers_ask=covers_ask, why=call.fields.text("why") or call.fields.text("reason") or "",
         )
     )  # fmt: skip
 

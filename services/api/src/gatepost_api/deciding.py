@@ -1,23 +1,23 @@
-"""The queue, decisions, cancelling, resolving, pausing: what the gatekeeper is asked to do."""
+"""Decisions on one mail or on many, cancelling, resolving: what the gatekeeper is asked to do."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
 from typing import Any, Literal
 
 from gatepost_api import drafts
-from gatepost_api.aliases import DECIDED, PAGE, named
+from gatepost_api.aliases import DECIDED, named
+from gatepost_api.claims import refuse_claimed
 from gatepost_api.errors import Refusal, invalid
-from gatepost_api.gatherings import CUT as BODY_CUT
-from gatepost_api.gatherings import THREAD_TAIL, diff_of, pending_view, thread_view
-from gatepost_api.looking import born, look
-from gatepost_api.moments import after, cursor_for, iso
+from gatepost_api.gatherings import diff_of, word_diff
+from gatepost_api.looking import born
+from gatepost_api.moments import iso
 from gatepost_api.office import Call, Office, Reply, refusal_of
 from gatepost_api.status import Row, has_left, is_waiting, status_of
 from gatepost_api.views import email_view
-from gatepost_contracts.commands import Cancel, CommandReply, Decide, Pause, Resolve, Resume
+from gatepost_contracts.commands import Cancel, CommandReply, Decide, Resolve
+from gatepost_oversight.faults import FAULTS
 
 _ACTIONS: dict[str, Literal["approve", "reject"]] = {
     "approve": "approve", "approved": "approve", "accept": "approve",
@@ -25,80 +25,40 @@ _ACTIONS: dict[str, Literal["approve", "reject"]] = {
 }  # fmt: skip
 
 
-async def list_pending(office: Office, call: Call) -> Reply:
-    """What waits for a person. A reviewer's look is remembered, so that a decision without a hash binds to it."""
-    fields, caller = call.fields, call.caller
-    boxes = await office.scope(call)
-    limit = fields.number("limit", 20, 1, 100)
-    offset = 0 if fields.all("cursor") else fields.number("offset", 0, 0, 1_000_000)
-    cursor, reason, category = after(fields.text("cursor")), fields.text("reason"), fields.text("category")
-    ids: list[str] = []
-    items: list[Row] = []
-
-    async def read() -> list[Row]:
-        nonlocal ids, items
-        rows = await office.store.fetch(
-            "pending_ids", caller.tenant_id, boxes, cursor, reason, category, limit, caller.is_person, offset
-        )
-        ids = [row["id"] for row in rows]
-        waiting = await office.mails(call, ids)
-        items = [waiting[i] for i in ids if i in waiting]
-        return items
-
-    await look(office, call, boxes, read)
-    views = await _beside(office, call, items)
-    count = len(items) if len(ids) < limit and not fields.all("cursor") and not offset else None
-    if count is None:
-        count = await office.store.fetchval("pending_count", caller.tenant_id, boxes, caller.is_person)
-    page = {"pending": views, "emails": views, "messages": views, "count": count,
-            "cursor": cursor_for(ids, limit, ids[-1] if ids else None)}  # fmt: skip
-    return Reply(named(page, PAGE))
-
-
-async def _beside(office: Office, call: Call, items: Sequence[Row]) -> list[dict[str, Any]]:
-    """Each with what it answers and the last mails of its thread: three statements, however long the page."""
-    include = call.fields.words("include") or ("original", "thread")
-    eyes = office.eyes(call)
-    tenant = call.caller.tenant_id
-    threads: dict[str, dict[str, Any]] = {}
-    others: dict[str, Row] = {}
-    if items:
-        wanted = list({item["thread_id"] for item in items})
-        tails = await office.store.fetch("threads_tail", tenant, wanted, call.caller.is_person, THREAD_TAIL)
-        answered = [item["answers"] for item in items if item["answers"]]
-        others = await office.mails(call, list({*answered, *(row["id"] for row in tails)}))
-        if "thread" in include:
-            heads = {row["id"]: row for row in await office.store.fetch("threads_by_id", tenant, wanted)}
-            members: dict[str, list[Row]] = {}
-            for row in tails:
-                if row["id"] in others:
-                    members.setdefault(row["thread_id"], []).append(others[row["id"]])
-            threads = {
-                key: thread_view(head, sorted(members.get(key, []), key=lambda m: m["id"]), eyes, cut=BODY_CUT)
-                for key, head in heads.items()
-            }
-    return [
-        pending_view(
-            item, others.get(item["answers"]) if item["answers"] else None, threads.get(item["thread_id"]), eyes
-        )
-        for item in items
-    ]
-
-
 # -- decisions -----------------------------------------------------------------------------------------------------
 
 
 async def decide_email(office: Office, call: Call) -> Reply:
     """Approve, edit and approve, or reject exactly what was seen."""
-    fields, caller = call.fields, call.caller
-    action = _ACTIONS.get((fields.text("action", needed=True) or "").strip().lower())
+    return Reply(await decide(office, call, wait_s=office.settings.wait_delivered_s))
+
+
+def action_of(call: Call) -> Literal["approve", "reject"]:
+    """What is decided."""
+    action = _ACTIONS.get((call.fields.text("action", needed=True) or "").strip().lower())
     if action is None:
         raise invalid("action", "must be approve or reject")
+    return action
+
+
+def fault_of(call: Call) -> str | None:
+    """The category of fault that a reviewer names; the note says the rest."""
+    code = call.fields.text("reason_code", most=100)
+    if code is not None and code not in FAULTS:
+        raise invalid("reason_code", "is unknown", "Known: " + ", ".join(FAULTS))
+    return code
+
+
+async def decide(office: Office, call: Call, *, wait_s: float) -> dict[str, Any]:
+    """One decision; what became of the delivery is waited for this long."""
+    fields, caller = call.fields, call.caller
+    action, fault = action_of(call), fault_of(call)
     if not caller.is_reviewer and action == "approve":
         raise Refusal("scope_missing", hint="Use a key with the scope `oversight`.", scope="oversight")
     if not caller.is_person:
         raise Refusal("scope_missing", "Only a person decides.", scope="oversight")
-    mail = await _to_decide(office, call, fields.must("message_id"), action)
+    mail = await to_decide(office, call, fields.must("message_id"), action)
+    refuse_claimed(call, mail)
     sha256, head, given = await _seen(office, call, mail)
     revised = fields.text("markdown", most=262_144) if action == "approve" else None
     subject = fields.text("subject", most=998) if action == "approve" else None
@@ -109,12 +69,13 @@ async def decide_email(office: Office, call: Call) -> Reply:
         Decide(
             **office.command_fields(call), message_id=mail["id"], action=action, seen_sha256=sha256, seen_head=head,
             seen_given=given, edit_revision=edit.revision if edit else None, note=fields.text("note", most=10_000),
-            final=fields.flag("final") or False, reason_code=fields.text("reason_code", most=100),
+            final=fields.flag("final") or False, reason_code=fault,
         )
     )  # fmt: skip
     if not reply.ok:
         raise _refusal(reply, mail)
-    return Reply(await _decided(office, call, mail, reply, action, edit))
+    await office.store.execute("drop_claim", caller.tenant_id, mail["id"], caller.principal_id)
+    return await _decided(office, call, mail, reply, action, edit, wait_s)
 
 
 def _refusal(reply: CommandReply, mail: Row) -> Refusal:
@@ -126,7 +87,7 @@ def _refusal(reply: CommandReply, mail: Row) -> Refusal:
     return refusal
 
 
-async def _to_decide(office: Office, call: Call, message_id: str, action: str) -> Row:
+async def to_decide(office: Office, call: Call, message_id: str, action: str) -> Row:
     """The mail meant: itself when it waits, else the one draft that answers it."""
     mail = await office.mail(call, message_id)
     if mail["direction"] == "outbound" or is_waiting(mail):
@@ -186,12 +147,12 @@ def _stale(mail: Row, why: str = "") -> Refusal:
 
 
 async def _decided(
-    office: Office, call: Call, mail: Row, reply: CommandReply, action: str, edit: drafts.Written | None
-) -> dict[str, Any]:
+    office: Office, call: Call, mail: Row, reply: CommandReply, action: str, edit: drafts.Written | None, wait_s: float
+) -> dict[str, Any]:  # fmt: skip
     """DecideReply; it says `sent` only when the delivery was recorded."""
     state = reply.state or mail["state"]
     after_ = (
-        await _settled(office, call, mail["id"])
+        await _settled(office, call, mail["id"], wait_s)
         if action == "approve" and state in {"released", "sending", "delivered"}
         else mail
     )
@@ -204,20 +165,22 @@ async def _decided(
         "thread_id": mail["external_id"] or mail["thread_id"], "mailbox_id": mail["mailbox_id"],
         "original_message_id": mail["answers"] or mail["id"], "rfc_message_id": email_view(after_, office.eyes(call))["rfc_message_id"],
         "postmark_message_id": None, "state": state, "idempotent": reply.already, "revised": edit is not None,
+        "approvals_left": 1 if action == "approve" and state == "held" else 0,
     }  # fmt: skip
     if action == "reject":
         final = state != "revising"
         body |= {"final": final, "revisable": not final, "reason": call.fields.text("note", most=10_000)}
     if edit is not None:
         body["diff"] = diff_of(mail["markdown"] or "", edit.markdown)
+        body["word_diff"] = word_diff(mail["markdown"] or "", edit.markdown)
     if mail["direction"] == "inbound":
         body["email_status"] = status_of(await office.mail(call, mail["id"]), office.eyes(call).now)
     return named(body, DECIDED)
 
 
-async def _settled(office: Office, call: Call, message_id: str) -> Row:
+async def _settled(office: Office, call: Call, message_id: str, wait_s: float) -> Row:
     """The mail once its delivery ended, or as it stands when the patience of a caller does."""
-    until = time.monotonic() + office.settings.wait_delivered_s
+    until = time.monotonic() + wait_s
     pause = 0.02
     while True:
         row = await office.store.fetchrow("state", call.caller.tenant_id, message_id)
@@ -265,64 +228,3 @@ async def resolve(office: Office, call: Call) -> Reply:
             )
         )
     return Reply(email_view(await office.mail(call, mail["id"]), office.eyes(call)))
-
-
-# -- pauses --------------------------------------------------------------------------------------------------------
-
-
-async def create_pause(office: Office, call: Call) -> Reply:
-    """Stop every new attempt of a tenant, a mailbox, an agent or a category."""
-    scope = call.fields.text("scope") or "mailbox"
-    reason = call.fields.text("reason") or ""
-    match scope:
-        case "tenant":
-            target = call.caller.tenant_id
-        case "mailbox":
-            named_by = call.fields.text("target")
-            row = (await office.mailboxes(call, [named_by]))[0] if named_by else await office.only_mailbox(call)
-            target = row["id"]
-        case "agent":
-            found = await office.store.fetchrow("principal", call.caller.tenant_id, call.fields.must("target"))
-            if found is None:
-                raise Refusal("not_found", "There is no such principal.")
-            target = found["id"]
-        case "category":
-            target = call.fields.must("target", most=100)
-        case _:
-            raise invalid("scope", "must be tenant, mailbox, agent or category")
-    reply = await office.demand(Pause(**office.command_fields(call), scope=scope, target=target, reason=reason))
-    made: Row | None = await office.store.fetchrow("pause", call.caller.tenant_id, reply.id) if reply.id else None
-    if made is not None:
-        return Reply(_pause(made))
-    return Reply(
-        {
-            "id": reply.id,
-            "scope": scope,
-            "target": target,
-            "reason": reason,
-            "by": call.caller.principal_id,
-            "since": None,
-        }
-    )
-
-
-async def list_pauses(office: Office, call: Call) -> Reply:
-    """The pauses in force."""
-    rows = await office.store.fetch("pauses", call.caller.tenant_id)
-    return Reply({"pauses": [_pause(row) for row in rows]})
-
-
-async def delete_pause(office: Office, call: Call) -> Reply:
-    """Lift one; an operator's act."""
-    pause_id = call.fields.must("id")
-    row = await office.store.fetchrow("pause", call.caller.tenant_id, pause_id)
-    if row is None:
-        raise Refusal("not_found", "There is no such pause.")
-    if row["lifted_at"] is None:
-        await office.demand(Resume(**office.command_fields(call), pause_id=pause_id))
-    return Reply({"id": pause_id, "status": "deleted", "deleted": True})
-
-
-def _pause(row: Row) -> dict[str, Any]:
-    return {"id": row["id"], "scope": row["scope"], "target": row["target"], "reason": row["reason"], "by": row["by"],
-            "since": iso(row["since"])}  # fmt: skip

@@ -28,6 +28,11 @@ CODES: dict[str, tuple[int, str, str]] = {
     "not_cancellable": (409, "It can no longer be cancelled.", "Look at its status."),
     "not_editable": (409, "It can no longer be edited.", "Look at its status."),
     "already_decided": (409, "It was decided before.", "See `decided_by` and `decided_at`."),
+    "claimed": (
+        409,
+        "Another reviewer works on it.",
+        "See `claimed_by` and `claimed_until`, or repeat it with `force`.",
+    ),
     "stale_revision": (409, "What you saw is not what waits now.", "Read it again, then decide."),
     "ambiguous": (409, "Several drafts answer this mail.", "Decide on one of `candidates`."),
     "address_taken": (409, "This address is taken.", "Take one of `suggestions`."),

@@ -11,7 +11,7 @@ from gatepost_api.moments import iso
 from gatepost_api.status import Row, has_left
 from gatepost_api.views import Eyes, email_view, stripped
 
-THREAD_TAIL, CUT = 20, 4000
+THREAD_TAIL, CUT, WORDS_MOST = 20, 4000, 2000
 
 
 def thread_view(thread: Row, mails: Sequence[Row], eyes: Eyes, *, cut: int | None = None) -> dict[str, Any]:
@@ -75,6 +75,23 @@ def diff_of(before: str | None, now: str) -> str | None:
     return "\n".join(difflib.unified_diff(before.splitlines(), now.splitlines(), lineterm="", n=1))
 
 
+def word_diff(before: str, now: str) -> str | None:
+    """What an edit took out, `[-so-]`, and put in, `{+so+}`; None where the texts are too long to set side by side."""
+    old, new = before.split(), now.split()
+    if max(len(old), len(new)) > WORDS_MOST:
+        return None
+    parts: list[str] = []
+    for tag, i1, i2, j1, j2 in difflib.SequenceMatcher(None, old, new).get_opcodes():
+        if tag == "equal":
+            parts += old[i1:i2]
+            continue
+        if i2 > i1:
+            parts.append(f"[-{' '.join(old[i1:i2])}-]")
+        if j2 > j1:
+            parts.append(f"{{+{' '.join(new[j1:j2])}+}}")
+    return " ".join(parts)
+
+
 def pending_view(mail: Row, original: Row | None, thread: Mapping[str, Any] | None, eyes: Eyes) -> dict[str, Any]:
     """PendingView: the mail that waits, with what it answers, its thread, and what this caller may do."""
     view = email_view(mail, eyes)
@@ -93,12 +110,12 @@ def pending_view(mail: Row, original: Row | None, thread: Mapping[str, Any] | No
         "confidence": evidence.get("confidence") if eyes.caller.is_person else None,
         "stale": bool(seen and mail["thread_head"] and mail["thread_head"] != seen),
         "thread_head": mail["thread_head"],
-        "claimed_by": None,
-        "claimed_until": None,
+        "claimed_by": mail["claimed_by"],
+        "claimed_until": iso(mail["claimed_until"]),
         "approvals_needed": 2 if mail["two_person"] else 1,
-        "approvals": [who for who in (mail["ok1"], mail["ok2"]) if who],
+        "approvals": [mail["first_approval"]] if mail["first_approval"] else [],
         "actions": actions_for(mail, eyes),
-        "diff": None,
+        "diff": diff_of(mail["former_markdown"], mail["markdown"] or "") if mail["former_markdown"] else None,
     }
     return view
 

@@ -66,11 +66,18 @@ ALIASES: dict[str, dict[str, tuple[str, ...]]] = {
     "list_webhook_deliveries": {"webhook_id": ("webhook_id", "endpoint_id"), "message_id": MAIL},
     "revoke_api_key": {"id": ("id", "key_id")},
     "delete_pause": {"id": ("id", "pause_id")},
+    "request_upgrade": {"target_mode": ("target_mode", "mode", "oversight_mode")},
+    "apply_upgrade": {"code": ("code", "approval_code")},
+    "set_category": {"oversight_mode": ("oversight_mode", "mode")},
+    "add_allowlist_entry": {"pattern": ("pattern", "entry"), "oversight_mode": ("oversight_mode", "mode")},
+    "remove_allowlist_entry": {"entry": ("entry", "pattern", "id")},
+    "dry_run": {"oversight_mode": ("oversight_mode", "mode")},
+    "decide_many": {"action": ("action", "decision"), "note": ("rejection_note", "reason", "note")},
 }  # fmt: skip
 _EVERYWHERE: dict[str, tuple[str, ...]] = {"mailbox": BOX, "message_id": MAIL}
 _NO_MAIL = frozenset({
     "delete_webhook", "get_webhook", "update_webhook", "revoke_api_key", "delete_pause", "rotate_webhook_secret",
-    "delete_contact", "search_contacts", "add_contact", "update_api_key", "report_issue", "create_api_key",
+    "remove_allowlist_entry", "delete_contact", "search_contacts", "add_contact", "update_api_key", "report_issue", "create_api_key",
     "test_webhook", "recover_webhook", "get_webhook_delivery", "redeliver_webhook",
 })  # fmt: skip
 _TRUE, _FALSE = frozenset({"true", "1", "yes", "on"}), frozenset({"false", "0", "no", "off", ""})

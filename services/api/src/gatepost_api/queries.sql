@@ -100,7 +100,11 @@ SELECT m.id, m.tenant_id, m.mailbox_id, m.thread_id, m.direction, m.state, m.ver
        a.prefix AS key_prefix, c.provider, c.model, c.prompt_version,
        d.action AS decision_action, d.note AS decision_note, d.reason_code AS decision_reason_code,
        w.deliveries, w.due_at AS next_due_at, w.bounced_at, w.deferred_at, w.bounce_code, w.via,
-       f.attachments
+       f.attachments, y.principal_id AS claimed_by, y.claimed_until, p.markdown AS former_markdown,
+       CASE WHEN m.ok1_hash = m.content AND m.ok1_for = m.release + 1 AND NOT EXISTS (
+            SELECT 1 FROM api_key k WHERE k.id = m.ok1_key AND k.revoked_at IS NOT NULL) THEN m.ok1 END AS first_approval,
+       g.mode AS granted_mode, CASE WHEN g.id IS NULL THEN b.covers_ask ELSE g.covers_ask END AS covers_ask,
+       m.rule_category, m.rule_revision
   FROM message m
   JOIN mailbox b ON b.id = m.mailbox_id
   JOIN thread t ON t.id = m.thread_id
@@ -127,6 +131,11 @@ SELECT m.id, m.tenant_id, m.mailbox_id, m.thread_id, m.direction, m.state, m.ver
        SELECT jsonb_agg(jsonb_build_object('n', x.n, 'name', x.name, 'size', x.size_bytes, 'content_type', x.content_type,
                         'sha256', x.sha256) ORDER BY x.n) AS attachments
          FROM attachment x WHERE x.message_id = m.id) f ON m.has_attachments
+  LEFT JOIN LATERAL (
+       SELECT o.markdown FROM revision o WHERE o.message_id = m.id AND o.n < m.revision ORDER BY o.n DESC LIMIT 1) p
+       ON m.state = 'held' AND m.revision > 1
+  LEFT JOIN review_claim y ON y.message_id = m.id AND m.state = 'held' AND y.claimed_until > now()
+  LEFT JOIN mode_grant g ON g.id = m.mode_grant_id AND g.revoked_at IS NULL
  WHERE m.tenant_id = $1 AND m.id = ANY($2::text[]) AND m.mailbox_id <> 'mbx_system';
 
 -- search --
@@ -153,11 +162,14 @@ SELECT a.delivery_id, a.message_id, a.n, a.at, a.stage, a.code, a.enhanced, a.re
 UPDATE message SET read_at = now() WHERE tenant_id = $1 AND id = $2 AND read_at IS NULL AND direction = 'inbound';
 
 -- set_tags --
-UPDATE message SET tags = CASE WHEN $4 THEN $3::jsonb ELSE tags || $3::jsonb END
+-- Which of them a person set last ($5) is kept beside them: our rules believe those alone.
+UPDATE message SET tags = CASE WHEN $4 THEN $3::jsonb ELSE tags || $3::jsonb END,
+       person_tags = CASE WHEN $5 THEN ARRAY(SELECT jsonb_object_keys($3::jsonb)) ELSE '{}' END
+         || CASE WHEN $4 THEN '{}' ELSE ARRAY(SELECT t FROM unnest(person_tags) t WHERE NOT $3::jsonb ? t) END
  WHERE tenant_id = $1 AND id = $2 RETURNING tags;
 
 -- delete_tag --
-UPDATE message SET tags = tags - $3::text WHERE tenant_id = $1 AND id = $2 RETURNING tags;
+UPDATE message SET tags = tags - $3::text, person_tags = array_remove(person_tags, $3::text) WHERE tenant_id = $1 AND id = $2 RETURNING tags;
 
 -- raw --
 SELECT r.bytes FROM raw r WHERE r.tenant_id = $1 AND r.mailbox_id = $2 AND r.sha256 = $3;
@@ -566,3 +578,75 @@ INSERT INTO api_use AS u (tenant_id, key_id, day, calls)
 SELECT x.tenant_id, x.key_id, (now() AT TIME ZONE 'UTC')::date, x.calls
   FROM unnest($1::text[], $2::text[], $3::bigint[]) AS x (tenant_id, key_id, calls)
     ON CONFLICT (key_id, day) DO UPDATE SET calls = u.calls + excluded.calls;
+
+-- claim --
+-- A lease on a draft that waits: the claimant's own, or one that has ended.
+INSERT INTO review_claim AS y (message_id, tenant_id, mailbox_id, principal_id, claimed_until)
+SELECT m.id, m.tenant_id, m.mailbox_id, $3::text, now() + make_interval(secs => $4)
+  FROM message m WHERE m.tenant_id = $1 AND m.id = $2 AND m.state = 'held'
+    ON CONFLICT (message_id) DO UPDATE
+       SET principal_id = excluded.principal_id, claimed_at = now(), claimed_until = excluded.claimed_until
+     WHERE y.principal_id = excluded.principal_id OR y.claimed_until <= now()
+RETURNING claimed_until;
+
+-- drop_claim --
+DELETE FROM review_claim WHERE tenant_id = $1 AND message_id = $2 AND principal_id = $3;
+
+-- forget_claims --
+-- Leases that ended long ago.
+DELETE FROM review_claim WHERE claimed_until < now() - interval '1 day';
+
+-- category_rules --
+-- The rules of a mailbox as they stand.
+SELECT * FROM (SELECT DISTINCT ON (name) name, revision, conditions, priority, set_by, set_at FROM category_rule
+                WHERE mailbox_id = $1 ORDER BY name, revision DESC) newest WHERE conditions IS NOT NULL
+ ORDER BY priority DESC, name;
+
+-- mode_grants --
+-- What people granted in a mailbox, by kind and name.
+SELECT id, kind, name, mode, covers_ask, revision, granted_by, granted_at, created_at FROM mode_grant
+ WHERE mailbox_id = $1 AND revoked_at IS NULL ORDER BY kind, name;
+
+-- reviews --
+-- What people said of the newest drafts of a mailbox, by the category that our rules gave.
+SELECT m.id, coalesce(m.rule_category, '') AS category, m.decided_at, d.approved, d.rejected, d.edit_words
+  FROM (SELECT id, rule_category, decided_at FROM message
+         WHERE mailbox_id = $1 AND direction = 'outbound' AND decided_at IS NOT NULL
+         ORDER BY decided_at DESC LIMIT $2) m
+  JOIN LATERAL (SELECT bool_or(action IN ('approve', 'edit_approve')) AS approved,
+                       bool_or(action IN ('reject', 'send_back')) AS rejected,
+                       max(coalesce(edit_words, CASE WHEN action = 'edit_approve' THEN 1 END)) AS edit_words
+                  FROM decision WHERE message_id = m.id) d ON d.approved OR d.rejected
+ ORDER BY m.decided_at DESC;
+
+-- asks --
+-- Which mode each agent asked for on its last 100 sends of a mailbox, among the newest 5,000.
+SELECT author, coalesce(ask_at_submit, '') AS ask, count(*) AS n
+  FROM (SELECT author, ask_at_submit, row_number() OVER (PARTITION BY author ORDER BY id DESC) AS place
+          FROM (SELECT id, author, ask_at_submit FROM message
+                 WHERE mailbox_id = $1 AND direction = 'outbound' AND author IS NOT NULL
+                 ORDER BY id DESC LIMIT 5000) newest) placed
+ WHERE place <= 100 GROUP BY 1, 2 ORDER BY 1, 3 DESC;
+
+-- judged --
+-- How drafts were judged since a moment, newest first, with what is needed to judge them again under another policy.
+SELECT m.id, a.row_id, a.record::jsonb->'data'->'facts' AS facts, m.ask, m.recipients, m.category,
+       r.category AS revision_category, m.state, coalesce(m.answers = r.answers, false) AS answers_newest,
+       o.id AS original_id, o.header_from, o.envelope_to, o.to_addresses, o.auth, o.subject, o.has_attachments,
+       left(o.reply_text, 20000) AS reply_text, left(o.text, 20000) AS text,
+       CASE WHEN o.id IS NOT NULL THEN ARRAY(
+            SELECT DISTINCT said FROM message tagged CROSS JOIN unnest(tagged.person_tags) key
+             CROSS JOIN LATERAL (VALUES (key), (key || '=' || (tagged.tags->>key))) words (said)
+             WHERE tagged.thread_id = m.thread_id AND tagged.tags ? key) ELSE '{}' END AS tags,
+       d.approved, d.rejected, d.edit_words
+  FROM audit_record a
+  JOIN message m ON m.id = a.subject_id
+  LEFT JOIN revision r ON r.message_id = m.id AND r.n = 1
+  LEFT JOIN message o ON o.id = m.answers
+  LEFT JOIN LATERAL (SELECT bool_or(action IN ('approve', 'edit_approve')) AS approved,
+                            bool_or(action IN ('reject', 'send_back')) AS rejected,
+                            max(coalesce(edit_words, CASE WHEN action = 'edit_approve' THEN 1 END)) AS edit_words
+                       FROM decision WHERE message_id = m.id) d ON true
+ WHERE a.mailbox_id = $1 AND a.at > now() - make_interval(days => $2) AND a.row_id IN ('T08', 'T09', 'T10')
+   AND m.tenant_id = $3
+ ORDER BY a.at DESC LIMIT $4;

@@ -176,7 +176,9 @@ async def set_tags(office: Office, call: Call) -> Reply:
     if call.fields.raw("tags") is None:
         raise invalid("tags", "is missing")
     replace = call.fields.text("mode") == "replace"
-    tags = await office.store.fetchval("set_tags", call.caller.tenant_id, mail["id"], call.fields.tags(), replace)
+    by_person = call.caller.kind == "person"
+    given = call.fields.tags()
+    tags = await office.store.fetchval("set_tags", call.caller.tenant_id, mail["id"], given, replace, by_person)
     return Reply(_tags(mail["id"], tags))
 
 

@@ -74,7 +74,9 @@ def _head(mail: Row, eyes: Eyes) -> dict[str, Any]:
         "original_message_id": mail["answers"] or mail["id"],
         "in_reply_to_id": mail["in_reply_to_id"] or mail["answers"],
         "raw_sha256": mail["raw_sha256"],
-        "category": mail["category"],
+        "category": mail["rule_category"] or mail["category"],
+        "category_label": mail["category"],
+        "category_revision": mail["rule_revision"],
         "version": mail["version"],
         "oversight_mode": effective_mode(mail),
         "spam_score": (mail["spam_score"] or 0) if eyes.caller.is_person else None,
@@ -185,9 +187,14 @@ def _outbound(mail: Row, eyes: Eyes) -> dict[str, Any]:
 
 
 def effective_mode(mail: Row) -> str:
-    """What holds for this mail now: the strictest of mailbox, ceiling and what was asked."""
+    """What holds for this mail now: the strictest of what was granted or else the mailbox's, ceiling and what was asked."""
     ask = Mode(mail["ask"]) if mail["ask"] else None
-    return effective(Mode(mail["mailbox_mode"]), Mode(mail["ceiling"]), ask).value
+    if Mode.READ_ONLY in {mail["mailbox_mode"], mail["ceiling"]}:
+        return Mode.READ_ONLY.value
+    granted = Mode(mail["granted_mode"]) if mail["granted_mode"] else None
+    return effective(
+        Mode(mail["mailbox_mode"]), Mode(mail["ceiling"]), ask, granted=granted, covers_ask=bool(mail["covers_ask"])
+    ).value
 
 
 def reasons_of(names: Collection[str] | None, *, is_told: bool) -> list[dict[str, str]]:

@@ -12,7 +12,7 @@ import structlog
 
 from gatepost_gatekeeper.steps import Moved, Steps
 from gatepost_oversight.evidence import Quality as Limits
-from gatepost_oversight.evidence import is_meaningful, page_test
+from gatepost_oversight.evidence import is_clean, page_test
 from gatepost_oversight.mode import Mode
 
 log = structlog.get_logger()
@@ -38,7 +38,7 @@ class Quality:
     async def test(self, grant: Any) -> bool:
         """Test one; True when it was demoted."""
         rows = await self._store.fetch("sample_reviews", grant["mailbox_id"], grant["name"], grant["granted_at"])
-        reviews = [is_clean(row) for row in rows]
+        reviews = [is_clean(row["approved"], row["rejected"], row["edit_words"]) for row in rows]
         total, is_reached = page_test(reviews, self._limits)
         if not is_reached:
             return False
@@ -54,8 +54,3 @@ class Quality:
         )  # fmt: skip
         log.warning("a category was demoted", mailbox_id=grant["mailbox_id"], reviews=len(reviews), sum=round(total, 2))
         return isinstance(step, Moved)
-
-
-def is_clean(review: Any) -> bool:
-    """Approved without a meaningful edit, and never rejected."""
-    return bool(review["approved"]) and not review["rejected"] and not is_meaningful(review["edit_words"])

@@ -299,7 +299,7 @@ SELECT g.id, g.mailbox_id, g.name, g.mode, g.revision, g.granted_at FROM mode_gr
 -- What people said of the lasting sample of a category since it was loosened, oldest first; the newest 500 count.
 SELECT * FROM (
   SELECT m.id, m.decided_at, bool_or(d.action IN ('approve', 'edit_approve')) AS approved,
-         bool_or(d.action IN ('reject', 'send_back')) AS rejected, max(d.edit_words) AS edit_words
+         bool_or(d.action IN ('reject', 'send_back')) AS rejected, max(coalesce(d.edit_words, CASE WHEN d.action = 'edit_approve' THEN 1 END)) AS edit_words
     FROM message m JOIN decision d ON d.message_id = m.id
    WHERE m.mailbox_id = $1 AND m.direction = 'outbound' AND m.decided_at >= $3 AND m.rule_category = $2
      AND 'sampled' = ANY (m.reasons)
