@@ -39,9 +39,9 @@ async def wire(service: Service) -> Wired:
     async def forget() -> None:
         await service.store.execute("forget_requests", settings.idempotency_h)
         await service.store.execute("forget_windows")
+        await service.store.execute("forget_claims")
 
     live = Live(lambda: service.broker.client, service.stopping)
-        await service.store.execute("forget_claims")
 
     office = Office(
         store=service.store, ask=service.ask, settings=settings, is_dev=service.settings.is_dev,
