@@ -75,6 +75,7 @@ def test_public_routes_are_few_and_known() -> None:
         "sign_up",
         "oauth_resource",
         "signing_keys",
+        "setup_multimail",
     }
 
 

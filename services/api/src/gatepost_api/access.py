@@ -26,7 +26,7 @@ class Access:
     mutates: bool = False
     outward: bool = False
     rest: tuple[tuple[str, str], ...] = ()
-    rpc: str = ""
+    rpc: str | tuple[str, ...] = ""
     zapier: tuple[tuple[str, str], ...] = ()
     status: int = 200
     secret: tuple[str, ...] = ()
@@ -63,7 +63,7 @@ ACCESS: tuple[Access, ...] = (
            rest=(("GET", E), ("GET", "/v1/emails/{message_id}")), rpc="read_email",
            doc="Read one mail. An agent's key marks it read."),
     Access("download_attachment", (READ,), "message.tenant_id", rest=(("GET", E + "/attachments/{attachment}"),),
-           doc="The bytes of one attachment."),
+           rpc="download_attachment", doc="The bytes of one attachment."),
     Access("get_thread", (READ,), "thread.tenant_id",
            rest=(("GET", f"{M}/threads/{{thread_id}}"), ("GET", "/v1/threads/{thread_id}")), rpc="get_thread",
            zapier=(("GET", "/v1/emails/thread/{thread_id}"),), doc="A whole conversation, oldest first."),
@@ -93,6 +93,8 @@ ACCESS: tuple[Access, ...] = (
            rest=(("POST", "/v1/emails/{message_id}/report-spam"),), rpc="report_spam", doc="Label a mail as spam."),
     Access("not_spam", (SEND,), "message.tenant_id", mutates=True,
            rest=(("POST", "/v1/emails/{message_id}/not-spam"),), rpc="not_spam", doc="Take the label away again."),
+    Access("manage_spam_status", (SEND,), "message.tenant_id", mutates=True, rpc="manage_spam_status",
+           doc="Report spam, or take it back: `action` report or clear."),
     Access("wait_for_email", (READ,), "message.tenant_id", rest=(("GET", "/v1/emails/wait"),), rpc="wait_for_email",
            doc="The next mail that comes in, as soon as it is there."),
     Access("list_events", (READ,), "audit_record.tenant_id", rest=(("GET", "/v1/events"),),
@@ -127,7 +129,7 @@ ACCESS: tuple[Access, ...] = (
            rpc="create_mailbox", doc="Make a mailbox."),
     Access("get_mailbox", (READ,), "mailbox.tenant_id", rest=(("GET", M),), doc="One mailbox."),
     Access("update_mailbox", (ADMIN, SEND, DECIDE), "mailbox.tenant_id", mutates=True,
-           rest=(("PATCH", M), ("PATCH", f"{M}/configure")), rpc="update_mailbox",
+           rest=(("PATCH", M), ("PATCH", f"{M}/configure")), rpc=("update_mailbox", "configure_mailbox"),
            doc="Change a mailbox; a stricter mode needs no operator."),
     Access("delete_mailbox", (ADMIN,), "mailbox.tenant_id", mutates=True, rest=(("DELETE", M),), rpc="delete_mailbox",
            doc="End a mailbox; its address is never given again, its mail stays."),
@@ -239,16 +241,19 @@ ACCESS: tuple[Access, ...] = (
     Access("billing", (ADMIN,), "none", status=501,
            rest=(("POST", "/v1/billing/checkout"), ("POST", "/v1/billing/portal"), ("POST", "/v1/billing/cancel"),
                  ("POST", "/v1/billing/crypto-checkout"), ("POST", "/v1/billing/pricing-checkout"),
-                 ("GET", "/v1/billing/session-key")), doc="There is no billing here: 501."),
+                 ("GET", "/v1/billing/session-key")),
+           rpc=("upgrade_plan", "cancel_subscription", "get_billing_portal"), doc="There is no billing here: 501."),
     Access("delete_account", (ADMIN,), "tenant.id", status=501, rest=(("DELETE", "/v1/account"),),
            rpc="delete_account", doc="The operator ends an installation at the machine: 501."),
     Access("sign_up", (PUBLIC,), "none", status=501,
            rest=(("POST", "/v1/account"), ("POST", "/v1/account/challenge"), ("POST", "/v1/account/resend-confirmation"),
                  ("POST", "/v1/confirm"), ("GET", "/v1/confirm/{code}")),
+           rpc=("request_challenge", "create_account", "resend_confirmation", "activate_account"),
            doc="Accounts are made by the operator: 501."),
     Access("signing_keys", (PUBLIC,), "none",
            rest=(("GET", "/.well-known/gatepost-signing-key"), ("GET", "/.well-known/multimail-signing-key")),
            doc="The public keys of the identity header."),
+    Access("setup_multimail", (PUBLIC,), "none", rpc="setup_multimail", doc="How a program begins here."),
     Access("oauth_resource", (PUBLIC,), "none",
            rest=(("GET", "/.well-known/oauth-protected-resource"), ("GET", "/.well-known/oauth-protected-resource/mcp")),
            doc="Which keys this resource takes, and their scopes (RFC 9728)."),
@@ -284,9 +289,9 @@ def routes() -> Iterator[Route]:
 
 def _of(row: Access) -> Iterator[Route]:
     paths: list[tuple[Door, str, str]] = [(_DOORS.get(row.command, "rest"), *p) for p in (*row.rest, *row.zapier)]
-    if row.rpc:
-        methods = ("POST",) if row.mutates else ("GET", "POST")
-        paths += [("rpc", method, f"/{row.rpc}") for method in methods]
+    names = (row.rpc,) if isinstance(row.rpc, str) else row.rpc
+    methods = ("POST",) if row.mutates or row.status == 501 else ("GET", "POST")
+    paths += [("rpc", method, f"/{name}") for name in names if name for method in methods]
     for door, method, path in paths:
         spoken: Door = "rpc" if path == "/webhooks" else door
         yield Route(spoken, method, path, row.command, row.scope, row.tenant, row.mutates, row.outward, row.status,

@@ -191,3 +191,13 @@ async def delete_account(_: Office, __: Call) -> Reply:
 async def sign_up(_: Office, __: Call) -> Reply:
     """Accounts are not made over the network."""
     raise Refusal("not_offered", "This installation takes no sign-ups.", hint="Ask the operator for a key.")
+
+
+async def setup_multimail(_: Office, __: Call) -> Reply:
+    """How to begin, for whoever asks."""
+    return Reply(
+        {
+            "next": "Send a key as `Authorization: Bearer <key>`; the operator of this installation makes keys.",
+            "mcp": "/mcp", "interface": "/v1/openapi.json", "sign_up": "This installation takes no sign-ups.",
+        }
+    )  # fmt: skip

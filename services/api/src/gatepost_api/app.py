@@ -10,6 +10,7 @@ from gatepost_api.caller import KeyRing
 from gatepost_api.door import build
 from gatepost_api.limits import Limits
 from gatepost_api.live import Live
+from gatepost_api.mcp_door import McpDoor
 from gatepost_api.office import Office
 from gatepost_api.settings import ApiSettings
 from gatepost_runtime.dead import DeadLetters
@@ -50,13 +51,15 @@ async def wire(service: Service) -> Wired:
         targets=service.settings.targets, dead=dead, ready=ready, limits=Limits(service.store), live=live,
         identity=service.keys.identity_public,
     )  # fmt: skip
+    mcp = McpDoor(office)
     return Wired(
-        http=build(office),
+        http=build(office, mcp),
         http_bind=(settings.host, settings.port),
         tasks=(
             _every(service.stopping, _NOTE_USED_S, keys.note_used),
             _every(service.stopping, _FORGET_S, forget),
             live.run,
+            mcp.run,
         ),
         close=(keys.note_used,),
     )

@@ -18,8 +18,9 @@ from gatepost_api import document
 from gatepost_api.access import PUBLIC, Route, routes
 from gatepost_api.commands import COMMANDS, CommandFunction
 from gatepost_api.errors import Refusal
+from gatepost_api.mcp_door import PATH, McpDoor
+from gatepost_api.obeying import obey
 from gatepost_api.office import NOBODY, Call, Office, Reply
-from gatepost_api.once import once
 from gatepost_api.requests import fields_of
 from gatepost_contracts.ids import new_id
 from gatepost_runtime.errors import Unavailable
@@ -27,13 +28,12 @@ from gatepost_runtime.logging import get_logger
 from gatepost_store import StoreUnavailable
 
 log = get_logger()
-OWN_IDEMPOTENCY = frozenset({"send_email", "reply_email", "forward_email", "unsubscribe"})
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def build(office: Office) -> ASGIApp:
+def build(office: Office, mcp: McpDoor) -> ASGIApp:
     """The doors, behind what all requests share."""
-    return Threshold(application(office))
+    return Threshold(application(office), mcp)
 
 
 def application(office: Office) -> FastAPI:
@@ -74,14 +74,6 @@ async def _answer(office: Office, route: Route, command: CommandFunction, reques
     call = Call(route, caller, fields, dict(request.headers), is_head=bool(request.scope.get("gatepost.head")))
     reply = await obey(office, call, asked, command)
     return _response(reply, route.status)
-
-
-async def obey(office: Office, call: Call, asked: dict[str, Any], command: CommandFunction) -> Reply:
-    """Run a command, once for each idempotency key."""
-    route = call.route
-    if route.method == "POST" and call.caller is not NOBODY and route.command not in OWN_IDEMPOTENCY and route.mutates:
-        return await once(office, call, asked, lambda: command(office, call))
-    return await command(office, call)
 
 
 def _response(reply: Reply, usual: int) -> Response:
@@ -131,8 +123,8 @@ async def _failed(request: Request, reason: Exception) -> Response:
 class Threshold:
     """What every request passes: its id, its path decoded once, HEAD as GET without effect, slashes without redirects."""
 
-    def __init__(self, inner: ASGIApp) -> None:
-        self._inner = inner
+    def __init__(self, inner: ASGIApp, mcp: ASGIApp) -> None:
+        self._inner, self._mcp = inner, mcp
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one connection."""
@@ -165,7 +157,7 @@ class Threshold:
 
         bind_contextvars(request_id=request_id)
         try:
-            await self._inner(inner, receive, tell)
+            await (self._mcp if inner["path"] == PATH else self._inner)(inner, receive, tell)
         except asyncio.CancelledError:
             raise
         except Exception:

@@ -23,6 +23,7 @@ class ApiSettings(BaseSettings):
     rate_per_minute: int = Field(
         6000, ge=0, description="Calls of one key in a minute, over all replicas; 0: no limit."
     )
+    mcp_older_names: bool = Field(False, description="List the older names of MCP tools beside the present ones.")
     events_retention_days: int = Field(
         30, gt=0, description="How far back events are listed; as the stream keeps them."
     )
