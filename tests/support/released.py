@@ -94,6 +94,7 @@ class World:
             *([] if into else [inserted("mailbox", id=box, tenant_id=TENANT, address=address, mode=mode, **(mailbox or {}))]),
             inserted("thread", id=thread, **place),
             inserted("message", **(row | changes)),
+            inserted("audit_record", subject_id=message, seq=1, **place, row_id="T08", record="{}", leaf="planted"),
             inserted(
                 "revision", **place, message_id=message, n=1, kind="draft", content_sha256=content.sha256,
                 content=content.canonical_text(), markdown="Hi", subject="Hällo", recipients=list(recipients),

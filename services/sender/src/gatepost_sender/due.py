@@ -10,7 +10,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from gatepost_mail.content import Content
 from gatepost_oversight.grant import GrantRefused, recipients_digest, verify_grant
+from gatepost_oversight.lifecycle import MOVES
+from gatepost_oversight.move import On
+from gatepost_oversight.states import DELIVERY_ENDED, OPEN, State
 from gatepost_store import Record
+
+LEAVING = frozenset(m.id for m in MOVES if m.releases or m.on is On.DELIVERY or m.dst in OPEN)
+"""Rows of the lifecycle table after which a mail may be on its way."""
+ENDING = sorted(m.id for m in MOVES if m.on is On.DELIVERY and m.dst in DELIVERY_ENDED | {State.UNCERTAIN, State.HELD})
+"""Rows after which this very delivery never leaves: a later release makes another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +46,8 @@ class Due:
     author_kind: str | None
     content: str | None
     is_approved: bool
+    logged_row: str | None  # of its newest audit record
+    logged_end: bool  # a record says that this delivery has ended, or was left to a person
     gives_up_at: datetime
     send_window: str | None
     rate_per_hour: int | None
@@ -64,8 +74,11 @@ class Due:
 def granted(due: Due, key: Ed25519PublicKey, now: datetime) -> Content:
     """The content that may leave; raises GrantRefused where the gatekeeper did not sign exactly this.
 
-    The hash is computed from the very object that is handed to compose; no stored hash is believed.
+    The hash is computed from the very object that is handed to compose; no stored hash is believed. A state that its last
+    step does not lead to is not believed either: a withdrawn mail whose row was edited back still has its grant.
     """
+    if due.logged_row not in LEAVING or due.logged_end:
+        raise GrantRefused("its audit records do not end with a step after which it leaves")
     if not due.grant_token or due.content is None:
         raise GrantRefused("there is no grant")
     grant = verify_grant(key, due.grant_token, now)

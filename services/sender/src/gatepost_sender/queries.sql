@@ -1,7 +1,7 @@
 -- due --
 -- What may be tried now: a random $4 of the oldest 400, so that several senders seldom want the same one.
 -- $1: deliveries to leave alone for a moment, $2: domains with no room, $3: how long a mail lives in the queue,
--- $5: mailboxes whose pace lets nothing begin now.
+-- $5: mailboxes whose pace lets nothing begin now, $6: rows that end a delivery.
 -- Paused tenants and mailboxes are left out here only to save tries; the claim step decides.
 WITH oldest AS (
   SELECT d.id FROM delivery d
@@ -17,23 +17,29 @@ SELECT d.id, d.tenant_id, d.mailbox_id, d.message_id, d.thread_id, d.recipient, 
        b.address AS mailbox_address, b.mode, t.name AS operator, m.author_kind, r.content,
        (m.ok1_hash IS NOT NULL AND m.ok1_hash = m.content) AS is_approved, b.send_window, b.rate_per_hour, b.warmup_from,
        EXISTS (SELECT 1 FROM api_key k WHERE k.id IN (m.author_key, r.author_key) AND k.test) AS is_test,
+       a.row_id AS logged_row, EXISTS (SELECT 1 FROM audit_record e WHERE e.subject_id = m.id
+         AND e.row_id = ANY ($6::text[]) AND e.record LIKE '%"delivery":"' || d.id || '"%') AS logged_end,
        greatest(d.queued_at, coalesce(m.send_at, d.queued_at)) + $3::interval AS gives_up_at
   FROM picked JOIN delivery d ON d.id = picked.id JOIN message m ON m.id = d.message_id
        JOIN mailbox b ON b.id = m.mailbox_id JOIN tenant t ON t.id = d.tenant_id
        LEFT JOIN revision r ON r.message_id = m.id AND r.n = m.revision
+       LEFT JOIN audit_record a ON a.subject_id = m.id AND a.seq = m.version
  ORDER BY d.due_at;
 
 -- one --
--- The same facts of one delivery, whatever its state. $2: how long a mail lives in the queue.
+-- The same facts of one delivery, whatever its state. $2: how long a mail lives in the queue, $3: rows that end a delivery.
 SELECT d.id, d.tenant_id, d.mailbox_id, d.message_id, d.thread_id, d.recipient, d.domain, d.state, d.attempts,
        d.of_release, d.due_at, m.grant_token, m.content AS content_sha256, m.recipients, m.rfc_message_id,
        b.address AS mailbox_address, b.mode, t.name AS operator, m.author_kind, r.content,
        (m.ok1_hash IS NOT NULL AND m.ok1_hash = m.content) AS is_approved, b.send_window, b.rate_per_hour, b.warmup_from,
        EXISTS (SELECT 1 FROM api_key k WHERE k.id IN (m.author_key, r.author_key) AND k.test) AS is_test,
+       a.row_id AS logged_row, EXISTS (SELECT 1 FROM audit_record e WHERE e.subject_id = m.id
+         AND e.row_id = ANY ($3::text[]) AND e.record LIKE '%"delivery":"' || d.id || '"%') AS logged_end,
        greatest(d.queued_at, coalesce(m.send_at, d.queued_at)) + $2::interval AS gives_up_at
   FROM delivery d JOIN message m ON m.id = d.message_id
        JOIN mailbox b ON b.id = m.mailbox_id JOIN tenant t ON t.id = d.tenant_id
        LEFT JOIN revision r ON r.message_id = m.id AND r.n = m.revision
+       LEFT JOIN audit_record a ON a.subject_id = m.id AND a.seq = m.version
  WHERE d.id = $1;
 
 -- loose --

@@ -22,7 +22,7 @@ from gatepost_oversight.grant import GrantRefused
 from gatepost_runtime import get_logger
 from gatepost_sender.counts import Counts
 from gatepost_sender.deliver import Courier
-from gatepost_sender.due import Due, granted
+from gatepost_sender.due import ENDING, Due, granted
 from gatepost_sender.lanes import Lanes
 from gatepost_sender.route import Router
 from gatepost_sender.settings import SenderSettings
@@ -134,7 +134,7 @@ class Queue:
         self._aside = {k: v for k, v in self._aside.items() if v[0] > now - _FORGET_S}
         leave = [k for k, (until, _) in self._aside.items() if until > now] + list(self._running)
         full = [lane.removeprefix("mx ") for lane in self._lanes.full] + self._turns.slow
-        rows = await self._store.fetch("due", leave, full, self._life, _READ, self._turns.closed)
+        rows = await self._store.fetch("due", leave, full, self._life, _READ, self._turns.closed, ENDING)
         self._read, self._read_at = [Due.of(row) for row in rows], time.monotonic()
         await self._turns.learn(self._read, self._clock())
         return self._begin_some(room)

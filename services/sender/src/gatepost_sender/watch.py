@@ -13,7 +13,7 @@ from typing import Any
 from gatepost_runtime import get_logger
 from gatepost_sender.counts import Counts
 from gatepost_sender.driver import Stage
-from gatepost_sender.due import Due
+from gatepost_sender.due import ENDING, Due
 from gatepost_sender.outcome import Outcome, Verdict
 from gatepost_sender.queue import Queue
 from gatepost_sender.settings import SenderSettings
@@ -90,7 +90,7 @@ class Watch:
             return
         self._counts.takeovers.labels("claimed").inc()
         log.info("a delivery was taken over from a sender that died", delivery_id=row["id"])
-        found = await self._store.fetchrow("one", row["id"], self._life)
+        found = await self._store.fetchrow("one", row["id"], self._life, ENDING)
         if found is None:
             return
         due = Due.of(found)
