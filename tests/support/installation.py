@@ -17,6 +17,8 @@ from email.utils import make_msgid
 from pathlib import Path
 from typing import Any, TypeVar
 
+from support.trace import check_trace
+
 T = TypeVar("T")
 GATEPOST = Path(sys.executable).with_name("gatepost")
 
@@ -77,7 +79,10 @@ class Installation:
         return self
 
     def stop(self) -> int:
+        """End it, after a look whether its log leads to its rows."""
         assert self.process is not None
+        if self.process.poll() is None:
+            check_trace(self.info["database_url"], is_live=True)
         self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(60)
         self.output.close()

@@ -16,6 +16,7 @@ from gatepost_ingest.arrived import Arrived, Mailbox, Recipient
 from gatepost_ingest.intake import Intake
 from gatepost_ingest.settings import IngestSettings
 from support.mailroom import KEY, TENANT, Mailroom
+from support.trace import trace_holds
 
 
 @pytest.fixture(scope="session")
@@ -66,9 +67,10 @@ class Drafting:
 
 
 @pytest.fixture
-async def drafting(_mailroom: Mailroom) -> AsyncIterator[Drafting]:
+async def drafting(_mailroom: Mailroom, request: pytest.FixtureRequest) -> AsyncIterator[Drafting]:
     made = Drafting(_mailroom)
     await made.start()
     yield made
     await made.close()
     await _mailroom.close()
+    await trace_holds(_mailroom.postgres.url(), request)

@@ -27,6 +27,7 @@ from gatepost_gatekeeper.world import World
 from gatepost_gatekeeper.world_steps import WorldSteps
 from gatepost_store import Queries, Store
 from gatepost_store.migrate import ROLES, migrate
+from support.trace import trace_holds
 
 KEY = Ed25519PrivateKey.generate()
 
@@ -44,7 +45,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
 
 
 @pytest.fixture
-async def house(postgres: Postgres) -> AsyncIterator[House]:
+async def house(postgres: Postgres, request: pytest.FixtureRequest) -> AsyncIterator[House]:
     owner = await asyncpg.connect(postgres.url())
     stores = {
         name: await Store.open(
@@ -76,3 +77,4 @@ async def house(postgres: Postgres) -> AsyncIterator[House]:
         for store in stores.values():
             await store.close()
         await owner.close()
+    await trace_holds(postgres.url(), request)

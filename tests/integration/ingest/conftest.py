@@ -18,6 +18,7 @@ from gatepost_ingest.listener import Listener
 from gatepost_ingest.settings import IngestSettings
 from integration.ingest.door import Door, Opens
 from support.mailroom import KEY, Mailroom
+from support.trace import trace_holds
 
 
 @pytest.fixture
@@ -97,9 +98,10 @@ class Ingest:
 
 
 @pytest.fixture
-async def ingest(_mailroom: Mailroom) -> AsyncIterator[Ingest]:
+async def ingest(_mailroom: Mailroom, request: pytest.FixtureRequest) -> AsyncIterator[Ingest]:
     made = Ingest(_mailroom)
     await made.start()
     yield made
     await made.close()
     await _mailroom.close()
+    await trace_holds(_mailroom.postgres.url(), request)

@@ -27,6 +27,7 @@ from gatepost_runtime import seal, unseal
 from gatepost_runtime.targets import Targets
 from gatepost_store import Queries, Store
 from gatepost_store.migrate import ROLES, migrate
+from support.trace import trace_holds
 
 KEY = X25519PrivateKey.generate()
 SECRET = "a secret of the caller"
@@ -148,7 +149,7 @@ class House:
 
 
 @pytest.fixture
-async def house(postgres: Postgres) -> AsyncIterator[House]:
+async def house(postgres: Postgres, request: pytest.FixtureRequest) -> AsyncIterator[House]:
     owner = await asyncpg.connect(postgres.url())
     tenant, mailbox = new_id("ten"), new_id("mbx")
     await owner.execute("INSERT INTO tenant (id, name, slug) VALUES ($1, 'Shop', $2)", tenant, tenant)
@@ -171,3 +172,4 @@ async def house(postgres: Postgres) -> AsyncIterator[House]:
         await wire.close()
         await store.close()
         await owner.close()
+    await trace_holds(postgres.url(), request)

@@ -14,6 +14,7 @@ from gatepost_runtime.keys import make_keys
 from gatepost_store.migrate import migrate
 from support.released import World
 from support.smtp_peer import Peer
+from support.trace import check_trace
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +30,9 @@ def _database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, s
 
 
 @pytest.fixture
-def world(_database: tuple[Any, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def world(
+    _database: tuple[Any, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[World]:
     postgres, url = _database
     make_keys(tmp_path / "keys")
     given = {
@@ -43,6 +46,7 @@ def world(_database: tuple[Any, str], tmp_path: Path, monkeypatch: pytest.Monkey
         monkeypatch.setenv(name, value)
     world = World(postgres, tmp_path / "keys", url)
     yield world
+    check_trace(postgres.url(), request)
     tables = "attempt, delivery, revision, message, thread, mailbox, suppression, pause, outbox, audit_record, dkim_key"
     postgres.psql(f"TRUNCATE {tables} CASCADE;")
 

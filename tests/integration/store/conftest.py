@@ -20,6 +20,7 @@ import pytest
 from gatepost_oversight.sql import SERVICES
 from gatepost_store import Queries, Store, StoreSettings
 from gatepost_store.migrate import migrate
+from support.trace import trace_holds
 
 
 def _binaries() -> Path:
@@ -126,7 +127,7 @@ INSERT INTO mailbox (id, tenant_id, address) VALUES ('mbx_system', '{TENANT}', '
 
 
 @pytest.fixture
-async def world(template: Database) -> AsyncIterator[World]:
+async def world(template: Database, request: pytest.FixtureRequest) -> AsyncIterator[World]:
     """A fresh copy of the template."""
     name = f"t_{secrets.token_hex(6)}"
     await _run(template.url(name="postgres"), f"CREATE DATABASE {name} TEMPLATE template_gatepost")
@@ -137,4 +138,5 @@ async def world(template: Database) -> AsyncIterator[World]:
     for store in world.stores.values():
         await store.close()
     await world.owner.close()
+    await trace_holds(template.url(name=name), request)
     await _run(template.url(name="postgres"), f"DROP DATABASE {name} WITH (FORCE)")

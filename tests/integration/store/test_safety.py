@@ -259,7 +259,7 @@ async def test_races(world) -> None:
                     by=SYSTEM,
                     revision=inserted.record["data"]["revision"],
                     reasons=["x"],
-                    data={"revision": 2},
+                    data={"revision": inserted.record["data"]["revision"]},
                 )
         elif which == 3 and generator.random() < 0.05:
             await gatekeeper.step("T20", mail.id, by=ANN, data={"by": "prn_ann", "role": "reviewer"})

@@ -118,3 +118,34 @@ SELECT id FROM mails UNION SELECT mailbox_id FROM mails;
 -- vkey --
 -- The log's verifier key.
 SELECT vkey FROM audit_tree;
+
+-- trace_records --
+-- All records of some mails and mailboxes, each one's in order.
+SELECT subject_id, record FROM audit_record WHERE subject_id = ANY($1::text[]) ORDER BY subject_id, seq;
+
+-- trace_mails --
+-- What the log must lead to, in one snapshot: the mail, its deliveries, and whether its content is what its digest says.
+SELECT m.id, m.state, m.version, m.last_row, m.content, m.ok1, m.ok1_hash, m.ok1_for, m.ok2, m.ok2_hash, m.ok2_for,
+       m.release, m.system_template, m.rounds,
+       (SELECT coalesce(jsonb_agg(jsonb_build_object('id', d.id, 'state', d.state, 'of_release', d.of_release, 'used', d.used,
+          'phase', d.phase, 'attempts', d.attempts, 'sent_hash', d.sent_hash)), '[]')
+          FROM delivery d WHERE d.message_id = m.id) AS deliveries,
+       coalesce((SELECT encode(sha256(convert_to(r.content, 'UTF8')), 'hex') = m.content AND r.content_sha256 = m.content
+          AND r.recipients = m.recipients FROM revision r
+         WHERE r.message_id = m.id AND r.n = m.revision AND r.content <> ''), true) AS is_content,
+       NOT EXISTS (SELECT 1 FROM delivery d WHERE d.message_id = m.id AND d.of_release = m.release
+          AND d.recipient <> ALL (m.recipients)) AS is_addressed
+  FROM message m WHERE m.id = ANY($1::text[]);
+
+-- trace_mailboxes --
+SELECT id, mode, version, last_row FROM mailbox WHERE id = ANY($1::text[]);
+
+-- subjects_after --
+-- Mails from an id on, for the rounds of the auditor.
+SELECT id FROM message WHERE id > $1 ORDER BY id LIMIT $2;
+
+-- subjects_with_records --
+SELECT DISTINCT subject_id FROM audit_record WHERE subject_id > $1 ORDER BY subject_id LIMIT $2;
+
+-- audited --
+UPDATE audit_tree SET audited = $2 WHERE audited = $1;
