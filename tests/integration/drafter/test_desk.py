@@ -176,6 +176,7 @@ async def test_a_failure_is_a_revision_that_a_person_sees(drafting: Any) -> None
     assert len(recorder.asked) == 1
 
 
+@pytest.mark.by_hand
 async def test_a_note_brings_the_next_revision(drafting: Any) -> None:
     """Of the same mail, with the note and the old draft in view; the same event again does nothing."""
     box = drafting.room.mailbox()
@@ -192,6 +193,7 @@ async def test_a_note_brings_the_next_revision(drafting: Any) -> None:
     assert "tracking number" not in first["markdown"]
 
 
+@pytest.mark.by_hand
 async def test_others_drafts_and_final_rejections_are_left_alone(drafting: Any) -> None:
     box = drafting.room.mailbox()
     mail = await drafting.write(box, KNOWN)
@@ -205,6 +207,7 @@ async def test_others_drafts_and_final_rejections_are_left_alone(drafting: Any) 
     assert len(drafting.drafts(box)) == 1
 
 
+@pytest.mark.by_hand
 async def test_the_sweep_takes_up_what_lost_its_event(drafting: Any) -> None:
     """New mail and sent-back drafts alike; each once."""
     box = drafting.room.mailbox()

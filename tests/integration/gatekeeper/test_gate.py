@@ -353,6 +353,7 @@ async def test_only_an_operator_clears_a_suppression(house: House) -> None:
     assert await house.owner.fetchval("SELECT count(*) FROM suppression WHERE tenant_id = $1", house.tenant) == 0
 
 
+@pytest.mark.by_hand
 @pytest.mark.parametrize(("outcome", "state"), [("delivered", "delivered"), ("not_delivered", "held")])
 async def test_a_person_says_what_became_of_it(house: House, outcome: str, state: str) -> None:
     """uncertain never expires; a resend needs another approval."""
