@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
+
 from gatepost_contracts.email import EmailDrafted, EmailReceived, EmailRejected
 from gatepost_contracts.ids import new_id
 from gatepost_drafter.provider import DraftFailed, DraftRequest, DraftResult, Usage

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -46,6 +47,14 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
 
 @pytest.fixture
 async def house(postgres: Postgres, request: pytest.FixtureRequest) -> AsyncIterator[House]:
+    async with open_house(postgres, KEY) as house:
+        yield house
+    await trace_holds(postgres.url(), request)
+
+
+@contextlib.asynccontextmanager
+async def open_house(postgres: Postgres, key: Ed25519PrivateKey) -> AsyncIterator[House]:
+    """The gatekeeper's parts over this database, signing with this key."""
     owner = await asyncpg.connect(postgres.url())
     stores = {
         name: await Store.open(
@@ -53,7 +62,7 @@ async def house(postgres: Postgres, request: pytest.FixtureRequest) -> AsyncIter
         )
         for name in ("gatekeeper", "api", "ingest", "sender")
     }
-    steps, grants = Steps(stores["gatekeeper"]), Grants(KEY, 432_000)
+    steps, grants = Steps(stores["gatekeeper"]), Grants(key, 432_000)
     notices, quality, world = Notices(steps, grants), Quality(steps), WorldSteps(steps)
     telling = Telling(steps, notices, public_url="http://gate.test", digest_after_s=3600)
     desk = Desk(steps, grants, Limits(), telling)
@@ -77,4 +86,3 @@ async def house(postgres: Postgres, request: pytest.FixtureRequest) -> AsyncIter
         for store in stores.values():
             await store.close()
         await owner.close()
-    await trace_holds(postgres.url(), request)

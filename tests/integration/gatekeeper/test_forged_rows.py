@@ -15,23 +15,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from tests.integration.gatekeeper.conftest import open_house
 from tests.integration.gatekeeper.house import ADA, House
 
 from gatepost_embedded.postgres import Postgres
-from gatepost_gatekeeper.decisions import Decisions
-from gatepost_gatekeeper.desk import Desk
-from gatepost_gatekeeper.facts import Limits
-from gatepost_gatekeeper.grants import Grants
-from gatepost_gatekeeper.steps import Steps
-from gatepost_gatekeeper.timers import Timers
-from gatepost_gatekeeper.world import World
 from gatepost_mail.content import Content
 from gatepost_oversight.grant import Grant, sign_grant
 from gatepost_runtime.keys import Keys, make_keys
-from gatepost_store import Queries, Store
 from gatepost_store.migrate import ROLES, migrate
 from support.lone_sender import Lone, lone_sender
 from support.smtp_peer import Peer
@@ -137,25 +129,11 @@ async def scene(forge: tuple[Postgres, Path], monkeypatch: pytest.MonkeyPatch) -
     }  # fmt: skip
     for name, value in given.items():
         monkeypatch.setenv(name, value)
-    owner = await asyncpg.connect(server.url())
-    stores = {
-        name: await Store.open(
-            server.url(f"gp_{name}", "secret"), service=name, queries=Queries.of("gatepost_gatekeeper")
-        )
-        for name in ("gatekeeper", "api", "ingest")
-    }
-    steps, grants = Steps(stores["gatekeeper"]), Grants(Keys(keys / "gatekeeper").grant_private, 432_000)
-    desk = Desk(steps, grants, Limits())
-    timers = Timers(steps, desk, sweep_s=60, stuck_after_s=0)
-    house = await House(owner, stores, desk, Decisions(steps, grants), World(steps), timers).build()
-    async with Peer() as peer:
+    async with open_house(server, Keys(keys / "gatekeeper").grant_private) as house, Peer() as peer:
         monkeypatch.setenv("GATEPOST_SENDER_RELAY_PORT", str(peer.port))
         async with lone_sender() as sender:
             yield Scene(house, peer, sender, await house.mailbox("gated_send"))
-    for store in stores.values():
-        await store.close()
-    await owner.execute("DELETE FROM delivery")  # nothing of this test is due in the next
-    await owner.close()
+        await house.owner.execute("DELETE FROM delivery")  # nothing of this test is due in the next
 
 
 Forgery = Callable[[Scene], Awaitable[None]]
