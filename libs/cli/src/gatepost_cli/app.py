@@ -8,8 +8,10 @@ from gatepost_cli.audit import audit
 from gatepost_cli.autonomy import allow, category, dry_run, evidence, mode, upgrade
 from gatepost_cli.broker import events, migrate, streams
 from gatepost_cli.credentials import keys, mailbox
+from gatepost_cli.dead import dead
 from gatepost_cli.demo import demo
 from gatepost_cli.history import imports
+from gatepost_cli.reconcile import reconcile
 from gatepost_cli.review import review
 from gatepost_cli.status import status
 from gatepost_cli.stopping import pause, pauses, resume
@@ -21,11 +23,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (up, demo, review, status, pause, resume, pauses, mode, evidence, dry_run, migrate):
+for command in (up, demo, review, status, pause, resume, pauses, mode, evidence, dry_run, migrate, reconcile):
     app.command()(command)
 GROUPS = {
     "upgrade": upgrade, "category": category, "allow": allow, "audit": audit, "import": imports, "keys": keys, "mailbox": mailbox,
-    "streams": streams, "events": events,
+    "streams": streams, "events": events, "dead": dead,
 }  # fmt: skip
 for name, group in GROUPS.items():
     app.add_typer(group, name=name)

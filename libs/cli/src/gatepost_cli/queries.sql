@@ -47,3 +47,25 @@ INSERT INTO chunk (id, tenant_id, mailbox_id, article_id, n, heading, text) VALU
 
 -- installation --
 SELECT token FROM installation;
+
+-- in_outbox --
+-- Does this event wait to be published?
+SELECT EXISTS (SELECT 1 FROM outbox WHERE id = $1);
+
+-- tenants --
+SELECT id FROM tenant ORDER BY id;
+
+-- told_since --
+-- What the records from a moment on told, page by page.
+SELECT a.subject_id, a.seq, a.at, a.subject_id || '.' || lpad(a.seq::text, 9, '0') AS place,
+       ARRAY(SELECT jsonb_array_elements_text(a.record::jsonb -> 'emits')) AS emits
+  FROM audit_record a
+ WHERE a.tenant_id = $1 AND a.at >= $2 AND (a.at, a.subject_id || '.' || lpad(a.seq::text, 9, '0')) > ($2, $3)
+ ORDER BY a.at, place LIMIT $4;
+
+-- told_of_unfinished --
+-- Everything that was told of mails on which the machine has still something to do.
+SELECT a.subject_id || '.' || a.seq || '.' || e.type AS event_id
+  FROM message m JOIN audit_record a ON a.subject_id = m.id,
+       LATERAL jsonb_array_elements_text(a.record::jsonb -> 'emits') AS e(type)
+ WHERE m.state IN ('drafting', 'drafted', 'revising', 'released', 'sending', 'deferred');

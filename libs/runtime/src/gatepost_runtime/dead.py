@@ -18,6 +18,8 @@ from nats.js.api import RawStreamMsg
 from nats.js.errors import NotFoundError
 
 DEAD = "DEAD"
+BROKER_FORGETS_S = 125
+"""Behind this the broker takes an event again whose id it has seen."""
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,9 @@ from datetime import datetime, timedelta
 
 from gatepost_api.errors import Refusal, invalid
 from gatepost_api.office import Call, Office, Reply
-from gatepost_runtime.dead import DeadLetter
+from gatepost_runtime.dead import BROKER_FORGETS_S, DeadLetter
 
 _LOOKED_AT_MOST = 5_000
-_BROKER_FORGETS = timedelta(seconds=125)
-"""Behind this the broker takes an event again whose id it has seen."""
 
 
 async def list_dead_letters(office: Office, call: Call) -> Reply:
@@ -44,7 +42,7 @@ async def get_dead_letter(office: Office, call: Call) -> Reply:
 async def redrive_dead_letter(office: Office, call: Call) -> Reply:
     """Handle it again: its event is published once more from the audit record, and the letter is dropped."""
     letter = await _one(office, call)
-    not_before = datetime.fromisoformat(letter.at) + _BROKER_FORGETS
+    not_before = datetime.fromisoformat(letter.at) + timedelta(seconds=BROKER_FORGETS_S)
     ids = [letter.event_id] if letter.event_id else []
     put = await office.store.republish(ids, not_before=not_before, tenant_id=call.caller.tenant_id)
     if not put and not await office.store.fetchval("in_outbox", letter.event_id):
