@@ -14,7 +14,7 @@ UV      := $(BIN)/uv
 MEMBERS := $(sort $(dir $(wildcard libs/*/pyproject.toml services/*/pyproject.toml)))
 TOMLS   := pyproject.toml $(addsuffix pyproject.toml,$(MEMBERS))
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev up demo test check fresh lint types unit integration e2e prove kills bench lock k8s-render k8s-static clean docs
+.PHONY: help setup setup-dev up demo test check fresh lint types unit integration e2e prove kills bench lock k8s-render k8s-static clean docs bench-webhooks
 
 help:  ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -54,6 +54,8 @@ lint:
 	$(BIN)/lint-imports
 types:
 	$(BIN)/mypy
+bench-webhooks: setup-dev  ## webhooks per second, through the notifier and through httpx2
+	$(BIN)/python -m bench.webhooks $(ARGS)
 docs: setup-dev  ## write the generated documents: AsyncAPI, a page per event
 	@PYTHONPATH=tests $(BIN)/python -m support.documents docs
 unit: setup-dev  ## the tests without any server (seconds)

@@ -12,6 +12,7 @@ from gatepost_cli.dead import dead
 from gatepost_cli.demo import demo
 from gatepost_cli.history import imports
 from gatepost_cli.reconcile import reconcile
+from gatepost_cli.replay import replay
 from gatepost_cli.review import review
 from gatepost_cli.status import status
 from gatepost_cli.stopping import pause, pauses, resume
@@ -23,7 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (up, demo, review, status, pause, resume, pauses, mode, evidence, dry_run, migrate, reconcile):
+for command in (up, demo, review, status, pause, resume, pauses, mode, evidence, dry_run, migrate, reconcile, replay):
     app.command()(command)
 GROUPS = {
     "upgrade": upgrade, "category": category, "allow": allow, "audit": audit, "import": imports, "keys": keys, "mailbox": mailbox,

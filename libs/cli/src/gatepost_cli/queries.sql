@@ -69,3 +69,18 @@ SELECT a.subject_id || '.' || a.seq || '.' || e.type AS event_id
   FROM message m JOIN audit_record a ON a.subject_id = m.id,
        LATERAL jsonb_array_elements_text(a.record::jsonb -> 'emits') AS e(type)
  WHERE m.state IN ('drafting', 'drafted', 'revising', 'released', 'sending', 'deferred');
+
+-- capture --
+-- All rows that a thread's mails were handled with, for a replay elsewhere; no raw bytes, no secrets.
+SELECT jsonb_build_object(
+    'tenant', (SELECT jsonb_agg(x) FROM tenant x WHERE x.id = $1),
+    'mailbox', (SELECT jsonb_agg(x) FROM mailbox x WHERE x.id = $2),
+    'thread', (SELECT jsonb_agg(x) FROM thread x WHERE x.id = $3),
+    'message', (SELECT jsonb_agg(x) FROM message x WHERE x.thread_id = $3),
+    'revision', (SELECT jsonb_agg(x) FROM revision x WHERE x.message_id IN (SELECT id FROM message WHERE thread_id = $3)),
+    'delivery', (SELECT jsonb_agg(x) FROM delivery x WHERE x.message_id IN (SELECT id FROM message WHERE thread_id = $3)),
+    'decision', (SELECT jsonb_agg(x) FROM decision x WHERE x.message_id IN (SELECT id FROM message WHERE thread_id = $3)),
+    'audit_record', (SELECT jsonb_agg(x) FROM audit_record x
+        WHERE x.subject_id IN (SELECT id FROM message WHERE thread_id = $3)),
+    'article', (SELECT jsonb_agg(x) FROM article x WHERE x.mailbox_id = $2),
+    'chunk', (SELECT jsonb_agg(x) FROM chunk x WHERE x.mailbox_id = $2));

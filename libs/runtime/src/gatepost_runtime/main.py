@@ -37,10 +37,14 @@ log = get_logger()
 
 
 def serve(name: str, wire: Wire, *, open_store: OpenStore | None = None) -> None:
-    """Run one service until SIGTERM or SIGINT; the main() of each."""
+    """Run one service until SIGTERM or SIGINT; the main() of each. With the word `replay` it replays instead."""
     settings = read(RuntimeSettings)
     for own in (*own_settings(name), *own_settings("store")):
         read(own)
+    if sys.argv[1:2] == ["replay"]:
+        from gatepost_runtime.replay import main
+
+        sys.exit(main(name, wire, settings, sys.argv[2:]))
     configure(name, settings.log_level)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         status = runner.run(Process(name, settings, wire, open_store or _open_store).run())

@@ -18,7 +18,11 @@ Loop = Callable[[], Coroutine[Any, Any, Any]]
 
 @dataclass(frozen=True, init=False)
 class On:
-    """When this happens, do that. `handler` is a function of the event, or a method of the service's actor."""
+    """When this happens, do that. `handler` is a function of the event, or a method of the service's actor.
+
+    `makes` names the rows of the lifecycle that it may run, where others of its service follow the same events; a replay
+    then knows which of the old records were its doing. `-`: none, it only wakes a loop.
+    """
 
     events: tuple[type[Event], ...]
     handler: Handler
@@ -26,6 +30,7 @@ class On:
     attempts: int
     ack_wait_s: float
     name: str | None
+    makes: tuple[str, ...]
 
     def __init__(
         self,
@@ -36,6 +41,7 @@ class On:
         attempts: int = 8,
         ack_wait_s: float = 30,
         name: str | None = None,
+        makes: Sequence[str] = (),
     ) -> None:
         events = (event,) if isinstance(event, type) else tuple(event)
         if len(events) > 1 and name is None:
@@ -47,6 +53,7 @@ class On:
         put(self, "attempts", attempts)
         put(self, "ack_wait_s", ack_wait_s)
         put(self, "name", name)
+        put(self, "makes", tuple(makes))
 
     @property
     def types(self) -> tuple[str, ...]:

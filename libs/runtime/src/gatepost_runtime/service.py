@@ -19,6 +19,7 @@ from gatepost_runtime.tracing import Flows
 
 if TYPE_CHECKING:
     from gatepost_runtime.broker import Broker
+    from gatepost_runtime.replay import Replaying
     from gatepost_store import Store
 
 
@@ -37,6 +38,7 @@ class Service:
         self.asker = Asker(self.flows, settings.command_timeout_s)
         self.publisher = Publisher(self.flows, self.metrics)
         self.store_is_missing = "not connected yet"
+        self.replaying: Replaying | None = None
         self.stopping = asyncio.Event()
         self.wake = asyncio.Event()
 

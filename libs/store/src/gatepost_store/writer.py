@@ -162,6 +162,10 @@ class Writer:
         connection = self._connection
         if connection is None or connection.is_closed():
             connection = self._connection = await connect(self._url, self._name, self._settings)
+        return await self.call_on(connection, units, gone)
+
+    async def call_on(self, connection: Connection, units: Sequence[Unit], gone: Sequence[str] = ()) -> list[Record]:
+        """The step function's answer on this connection."""
         by_row: dict[str, list[bytes]] = {}
         blobs: list[bytes] = []
         for number, unit in enumerate(units):

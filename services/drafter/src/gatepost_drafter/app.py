@@ -5,6 +5,7 @@ from __future__ import annotations
 from gatepost_drafter.desk import Desk
 from gatepost_drafter.handlers import HANDLERS
 from gatepost_drafter.providers import Providers
+from gatepost_drafter.rehearsal import Rehearsed
 from gatepost_drafter.settings import DrafterSettings
 from gatepost_runtime import Service, Wired, serve
 
@@ -12,7 +13,7 @@ from gatepost_runtime import Service, Wired, serve
 async def wire(service: Service) -> Wired:
     """The drafter, ready to run."""
     settings = DrafterSettings()
-    providers = Providers(settings)
+    providers = Providers(settings) if service.replaying is None else Rehearsed(settings, service.replaying)
     desk = Desk(service.store, settings, providers)
     service.log.info("drafting", provider=settings.chosen, model=settings.chosen_model)
 

@@ -7,6 +7,6 @@ from gatepost_drafter.desk import Desk
 from gatepost_runtime import On
 
 HANDLERS = (
-    On(EmailReceived, Desk.received, workers=16),   # a customer wrote: answer from the whole thread
-    On(EmailRejected, Desk.rejected, workers=16),   # a reviewer sent our draft back: write the next one
+    On(EmailReceived, Desk.received, workers=16, makes=("T05",)),   # a customer wrote: answer from the whole thread
+    On(EmailRejected, Desk.rejected, workers=16, makes=("R1",)),   # a reviewer sent our draft back: write the next one
 )  # fmt: skip

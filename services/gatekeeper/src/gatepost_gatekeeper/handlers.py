@@ -11,6 +11,6 @@ def handlers(workers: int) -> tuple[On, ...]:
     """The rows."""
     return (
         On(EmailDrafted, Desk.review, workers=workers),  # a draft exists: must a person see it?
-        On(EmailReceived, Desk.customer_wrote_again, workers=workers),  # an older draft may have to end
+        On(EmailReceived, Desk.customer_wrote_again, workers=workers, makes=("T22",)),  # an older draft may have to end
         On(WORLD, Desk.world_changed, workers=8, name="world"),  # what was let go may not leave any more
     )

@@ -24,6 +24,6 @@ class Desk:
 
 
 HANDLERS = (
-    On(EmailReleased, Desk.released, workers=64),  # something may leave: look at the queue early
+    On(EmailReleased, Desk.released, workers=64, makes=("-",)),  # something may leave: look at the queue early
     On(EmailReported, Desk.reported, workers=16),  # a report may prove a bounce, or an arrival
 )
