@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from gatepost_oversight.digest import policy_digest
 from gatepost_oversight.expr import Expr, evaluate
 from gatepost_oversight.lifecycle import BY_ID
 from gatepost_oversight.mode import LEVELS, Mode
@@ -159,6 +160,9 @@ class Replay:
         """The next record; raises Deviation where the table does not lead there."""
         row = BY_ID.get(record["row"])
         self._need(record["seq"] == self.seq + 1, record, f"number {self.seq} came before")
+        if record["policy"] != policy_digest():
+            self._foreign(record)
+            return
         if row is None:
             raise Deviation(self.subject, record["seq"], f"no row {record['row']}")
         self._need(record["role"] in row.roles, record, f"{row.id} is not for the role {record['role']}")
@@ -169,6 +173,13 @@ class Replay:
             self._need(evaluate(condition, known) is not False, record, f"{row.id} although not {name}")
         self._apply(row, record, {name: evaluate(value, known) for name, value in row.set}, known)
         self.seq, self.row = record["seq"], row.id
+
+    def _foreign(self, record: Record) -> None:
+        """A record of another release's table is not judged by ours; what it says of the state counts."""
+        self.variables = dict.fromkeys(self.variables, UNKNOWN)
+        self.variables["st"] = record["to"] if record["delivery"] is None else UNKNOWN
+        self.deliveries, self.is_whole = {}, False
+        self.seq, self.row = record["seq"], record["row"]
 
     def compare(self, stored: Mapping[str, Any], deliveries: Iterable[Mapping[str, Any]]) -> None:
         """The row that the database holds, at the version of the newest record; raises Deviation where it differs.

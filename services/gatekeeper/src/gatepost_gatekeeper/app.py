@@ -18,6 +18,7 @@ from gatepost_contracts.commands import (
     SetRule,
     SetTwoPerson,
 )  # fmt: skip
+from gatepost_gatekeeper.auditor import Auditor
 from gatepost_gatekeeper.decisions import Decisions
 from gatepost_gatekeeper.desk import Desk
 from gatepost_gatekeeper.facts import Limits
@@ -65,6 +66,9 @@ async def wire(service: Service) -> Wired:
     )  # fmt: skip
     sequencer = Sequencer(service.store, service.keys.checkpoint_private, home, checkpoint_s=settings.checkpoint_s)
     writer = LogWriter(service.store, sequencer, service.registry, interval_s=settings.audit_interval_s)
+    auditor = Auditor(
+        service.store, service.registry, interval_s=settings.auditor_s, round_size=settings.auditor_mails
+    )  # fmt: skip
     return Wired(
         handlers=handlers(settings.workers),
         actor=desk,
@@ -82,7 +86,7 @@ async def wire(service: Service) -> Wired:
             RedeemUpgrade: upgrades.redeem,
             RemoveSuppression: world.remove_suppression,
         },
-        tasks=(timers.run, writer.run),
+        tasks=(timers.run, writer.run, auditor.run),
     )
 
 
