@@ -157,7 +157,13 @@ class Replay:
     is_whole: bool = True  # all deliveries of the present release are known
 
     def take(self, record: Record) -> None:
-        """The next record; raises Deviation where the table does not lead there."""
+        """The next record; raises Deviation where the table does not lead there, or where it is no record at all."""
+        try:
+            self._take(record)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise Deviation(self.subject, self.seq + 1, f"it cannot be replayed: {type(error).__name__}") from error
+
+    def _take(self, record: Record) -> None:
         row = BY_ID.get(record["row"])
         self._need(record["seq"] == self.seq + 1, record, f"number {self.seq} came before")
         if record["policy"] != policy_digest():
@@ -222,6 +228,7 @@ class Replay:
         elif row.on is On.WORLD:
             return {"mode": record["from"]}
         elif row.on is On.DELIVERY:
+            self._need(record["delivery"] is not None, record, f"{row.id} of no delivery")
             env |= self._delivery(record["delivery"])
         if record["mode"] is not None:
             env |= {"mode": record["mode"], **_AS_EFFECTIVE}

@@ -83,7 +83,7 @@ class Auditor:
         replays, broken = replayed({name: before.get(name, []) for name in firsts})
         self._tell(broken)
         self._replays |= replays
-        touched = {}
+        touched: dict[str, Replay] = {}
         for record in records:
             one = self._replays.get(record["message"])
             if one is None or record["seq"] <= one.seq:
