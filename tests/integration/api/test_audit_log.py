@@ -26,7 +26,9 @@ def decided(gatepost: Installation) -> dict[str, Any]:
     """A mail that a customer wrote, whose answer a person approved and which left."""
     asked = gatepost.write(sender="Mia <mia.audit@customer.example>")
     item = gatepost.held_for(asked)
-    gatepost.call("POST", "/decide_email", {"message_id": item["id"], "action": "approve"}, key="reviewer")
+    item["decided"] = gatepost.call(
+        "POST", "/decide_email", {"message_id": item["id"], "action": "approve"}, key="reviewer"
+    )
     eventually(
         lambda: gatepost.call("GET", f"/v1/emails/{item['id']}", key="reviewer")["status"] == "delivered",
         "the delivery",
@@ -80,6 +82,25 @@ def test_a_receipt_is_proven_without_us(gatepost: Installation, decided: dict[st
     assert given["index"] == verify(text.encode())["index"]
     with pytest.raises(Unproven):
         verify(text.replace(decided["id"], "msg_" + "Z" * 26).encode())
+
+
+def test_a_decision_is_answered_with_a_promise_that_the_log_must_keep(
+    gatepost: Installation, decided: dict[str, Any], tmp_path: Path
+) -> None:
+    """Signed before the record has its place; whoever holds it finds a log that leaves the record out."""
+    promise = decided["decided"]["receipt"]
+    text = json.dumps(promise, sort_keys=True, separators=(",", ":"), ensure_ascii=False) + "\n"
+    assert ("T11", "prn_reviewer") == (promise["record"]["row"], promise["record"]["principal"])
+    assert verify(text.encode(), promise["key"])["leaf"]
+    with pytest.raises(Unproven, match="promise"):
+        verify(text.replace("prn_reviewer", "prn_somebody").encode())
+
+    (tmp_path / "receipt.json").write_text(text)
+    for name, scope, code in (("mine", decided["id"], 0), ("others", "msg_" + "0" * 26, 1)):
+        thread = decided["thread_id"] if scope == decided["id"] else "thr_none"
+        audit(gatepost, "export", str(tmp_path / name), "--thread", thread)
+        log = str(tmp_path / name / "log.jsonl")
+        assert code == audit(gatepost, "verify", log, "--receipt", str(tmp_path / "receipt.json"))[0]
 
 
 def test_an_export_by_customer_holds_their_mails_and_is_proven(gatepost: Installation, decided: dict[str, Any]) -> None:

@@ -170,6 +170,8 @@ async def _decided(
     if action == "reject":
         final = state != "revising"
         body |= {"final": final, "revisable": not final, "reason": call.fields.text("note", most=10_000)}
+    if reply.extra.get("receipt"):
+        body["receipt"] = reply.extra["receipt"]
     if edit is not None:
         body["diff"] = diff_of(mail["markdown"] or "", edit.markdown)
         body["word_diff"] = word_diff(mail["markdown"] or "", edit.markdown)

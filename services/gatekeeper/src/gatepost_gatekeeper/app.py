@@ -28,6 +28,7 @@ from gatepost_gatekeeper.handlers import handlers
 from gatepost_gatekeeper.log import LogWriter
 from gatepost_gatekeeper.notices import Notices
 from gatepost_gatekeeper.quality import Quality
+from gatepost_gatekeeper.receipts import Receipts
 from gatepost_gatekeeper.settings import GatekeeperSettings
 from gatepost_gatekeeper.steps import Steps
 from gatepost_gatekeeper.telling import Telling
@@ -56,7 +57,8 @@ async def wire(service: Service) -> Wired:
         hourly=hourly, per_thread=settings.loop_limit, home_hosts=(home,), sample_key=grants.derived("sample"),
         sample_rate=settings.sample_rate,
     )  # fmt: skip
-    desk, decisions = Desk(steps, grants, limits, telling), Decisions(steps, grants, quality)
+    receipts = Receipts(service.store, service.keys.checkpoint_private)
+    desk, decisions = Desk(steps, grants, limits, telling), Decisions(steps, grants, quality, receipts)
     world_steps = WorldSteps(steps)
     world, granting = World(world_steps), Granting(world_steps)
     upgrades = Upgrades(world_steps, notices, grants.derived("upgrade code"), public_url)

@@ -22,6 +22,7 @@ from gatepost_gatekeeper.choose import ACTIONS, RELEASING, is_same, role_for, ro
 from gatepost_gatekeeper.facts import effective_mode
 from gatepost_gatekeeper.grants import Grants
 from gatepost_gatekeeper.quality import Quality
+from gatepost_gatekeeper.receipts import Receipts
 from gatepost_gatekeeper.rerender import renders_alike
 from gatepost_gatekeeper.steps import Moved, Stayed, Steps
 from gatepost_oversight.evidence import words_changed
@@ -33,8 +34,10 @@ TRIES = 3
 class Decisions:
     """Carries out what a person says about one mail."""
 
-    def __init__(self, steps: Steps, grants: Grants, quality: Quality | None = None) -> None:
-        self._steps, self._store, self._grants = steps, steps.store, grants
+    def __init__(
+        self, steps: Steps, grants: Grants, quality: Quality | None = None, receipts: Receipts | None = None
+    ) -> None:
+        self._steps, self._store, self._grants, self._receipts = steps, steps.store, grants, receipts
         self._quality = quality or Quality(steps)
 
     async def decide(self, command: Decide) -> CommandReply:
@@ -70,7 +73,7 @@ class Decisions:
                 data={"by": caller.principal_id, "role": role.value}, reason="cancelled",
             )  # fmt: skip
             if isinstance(step, Moved):
-                return self._done(case, step)
+                return await self._done(case, step)
             if step.failed:
                 failed = tuple("OFF_WIRE" if name == "STATE" else name for name in step.failed)
                 reply = refused(failed, case.message)
@@ -100,7 +103,7 @@ class Decisions:
         for n, delivery in enumerate(open_ones):
             last = await self._resolve_one(command, caller.as_actor(role), row, case, delivery, is_first=n == 0)
         if isinstance(last, Moved):
-            return self._done(case, last)
+            return await self._done(case, last)
         return refused(last.failed or ("VERSION",), case.message)
 
     async def _resolve_one(
@@ -139,7 +142,7 @@ class Decisions:
         )  # fmt: skip
         if isinstance(step, Moved):
             await self._test_quality(message)
-            return self._done(case, step)
+            return await self._done(case, step)
         if not step.failed or step.failed == ("VERSION",):
             return None  # somebody was faster: look again
         return await self._refused(command, caller, case, row, step.failed)
@@ -245,17 +248,19 @@ class Decisions:
         if found is None or found["subject_id"] != case.message["id"]:
             return None
         record = await self._store.fetchval("audit_record", found["subject_id"], found["seq"])
-        return self._of_record(case, json.loads(record), already=True)
+        return await self._of_record(case, json.loads(record), already=True)
 
-    def _done(self, case: Case, step: Moved) -> CommandReply:
-        return self._of_record(case, step.record, already=step.already)
+    async def _done(self, case: Case, step: Moved) -> CommandReply:
+        return await self._of_record(case, step.record, already=step.already)
 
-    def _of_record(self, case: Case, record: Row, *, already: bool) -> CommandReply:
-        data = record["data"]
+    async def _of_record(self, case: Case, record: Row, *, already: bool) -> CommandReply:
+        data, extra = record["data"], {"row": record["row"]}
+        if self._receipts is not None and (receipt := await self._receipts.of(record)) is not None:
+            extra["receipt"] = receipt
         return self._reply(case, record["seq"]).model_copy(update={
             "already": already, "state": record["to"], "revision": data.get("revision", case.message["revision"]),
             "content_sha256": record["content"], "decided_by": record["principal"],
-            "decided_at": datetime.fromisoformat(record["at"]), "extra": {"row": record["row"]},
+            "decided_at": datetime.fromisoformat(record["at"]), "extra": extra,
         })  # fmt: skip
 
     @staticmethod

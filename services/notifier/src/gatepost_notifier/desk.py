@@ -14,6 +14,8 @@ from gatepost_contracts.event import Event
 from gatepost_notifier.fanout import Planned, Subscription, kind, plan
 from gatepost_notifier.payload import Row, Scene, body_of, sees_gated
 from gatepost_store import Store
+from gatepost_store.audit.proofs import Q
+from gatepost_store.audit.verify_audit import RECEIPT
 
 log = structlog.get_logger()
 
@@ -88,8 +90,11 @@ class Desk:
         if named:
             parts["deliveries"] = tuple(await self._store.fetch("deliveries", named))
         record = await self._store.fetchval("mode_then", event.subject_id, event.seq)
-        mode = json.loads(record).get("mode") if record else None
-        return Scene(event=event, kind=kind(event), mode=mode or "", **parts)
+        logged = json.loads(record) if record else {}
+        if event.type == "email.delivered" and logged:
+            key = await self._store.reading.fetchval(Q["vkey"])
+            parts["receipt"] = {"format": RECEIPT, "key": key or "", "record": logged}
+        return Scene(event=event, kind=kind(event), mode=logged.get("mode") or "", **parts)
 
 
 def place(event: Event) -> int:

@@ -59,6 +59,7 @@ class Scene:
     suppression: Row = field(default_factory=dict)
     deliveries: Sequence[Row] = ()
     mode: str = ""
+    receipt: Row = field(default_factory=dict)  # the audit record of a delivery, to be found in the log
 
 
 def body_of(scene: Scene, webhook_id: str, naming: Naming, *, is_thin: bool, may_see_gated: bool) -> bytes:
@@ -187,7 +188,7 @@ def _wire(scene: Scene, said: Row) -> dict[str, Any]:
     if scene.kind == "email.delivered":
         content |= {
             "delivered_at": moment(scene.event.occurred_at), "delivered_via": said.get("via") or "",
-            "rfc_message_id": scene.message.get("rfc_message_id") or "",
+            "rfc_message_id": scene.message.get("rfc_message_id") or "", "receipt": dict(scene.receipt),
         }  # fmt: skip
     elif scene.kind in {"email.bounced", "email.deferred"}:
         reply = next((row["reply"] for row in scene.deliveries if row.get("reply")), "")
