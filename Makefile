@@ -69,6 +69,7 @@ kills: setup-dev  ## SIGKILL of every process under a flow of mail; counts what 
 	$(BIN)/python -m bench.sender_kills $(SENDER_KILLS)
 bench: setup-dev  ## emails per second, CPU per email, latency, beside the bare limits of the same run
 	$(BIN)/python -m bench.run $(ARGS)
+	$(BIN)/python -m bench.signing
 
 k8s-render:  ## write deploy/k8s/dist from the manifests (needs kubectl)
 	@command -v kubectl >/dev/null || { echo "skipped: kubectl is not here"; exit 0; }; \

@@ -153,17 +153,23 @@ def feed(world: World, luck: random.Random, tally: Tally) -> None:
     tally.good += world.release_many(_BATCH, *luck.choice(((), ("ada@there.test", "bob@there.test"))))
 
 
-async def finish(world: World, tally: Tally, limit_s: float = 120) -> None:
-    """A sender that nobody kills does what is left."""
+async def finish(world: World, tally: Tally, still_s: float = 60, limit_s: float = 900) -> None:
+    """A sender that nobody kills does what is left, as long as something moves."""
     left = (
         "SELECT count(*) FROM delivery WHERE state IN ('released', 'sending', 'deferred')"
         f" AND NOT message_id = ANY({_array(tally.bad)});"
     )
     loop = asyncio.get_running_loop()
-    until = loop.time() + limit_s
+    begin = moved_at = loop.time()
+    before = -1
+    live_with({"GATEPOST_SENDER_ATTEMPTS_AT_ONCE": "40"})
     async with lone_sender():
-        while int((await asyncio.to_thread(world.sql, left))[0][0]) and loop.time() < until:
-            await asyncio.sleep(0.3)
+        while (now := int((await asyncio.to_thread(world.sql, left))[0][0])) and loop.time() - begin < limit_s:
+            if now != before:
+                before, moved_at = now, loop.time()
+            elif loop.time() - moved_at > still_s:
+                return
+            await asyncio.sleep(0.5)
 
 
 def _array(ids: list[str]) -> str:

@@ -76,6 +76,7 @@ def test_public_routes_are_few_and_known() -> None:
         "oauth_resource",
         "signing_keys",
         "setup_multimail",
+        "verify_page",
     }
 
 

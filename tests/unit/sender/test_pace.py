@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gatepost_mail.window import BadWindow, SendWindow
 from gatepost_sender.driver import Ended, Stage
 from gatepost_sender.outcome import judge
-from gatepost_sender.pace import LADDER, BadWindow, Bucket, Day, Rates, SendWindow, warmup_limit
+from gatepost_sender.pace import LADDER, Bucket, Day, Rates, warmup_limit
 from gatepost_sender.wire import Reply
 
 MONDAY_9_UTC = datetime(2026, 1, 5, 9, tzinfo=UTC)

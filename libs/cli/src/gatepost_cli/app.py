@@ -10,12 +10,14 @@ from gatepost_cli.broker import events, migrate, streams
 from gatepost_cli.credentials import keys, mailbox
 from gatepost_cli.dead import dead
 from gatepost_cli.demo import demo
+from gatepost_cli.domains import domains
 from gatepost_cli.history import imports
 from gatepost_cli.reconcile import reconcile
 from gatepost_cli.replay import replay
 from gatepost_cli.review import review
 from gatepost_cli.status import status
 from gatepost_cli.stopping import pause, pauses, resume
+from gatepost_cli.suppression import suppression
 from gatepost_cli.up import up
 
 app = typer.Typer(
@@ -29,6 +31,7 @@ for command in (up, demo, review, status, pause, resume, pauses, mode, evidence,
 GROUPS = {
     "upgrade": upgrade, "category": category, "allow": allow, "audit": audit, "import": imports, "keys": keys, "mailbox": mailbox,
     "streams": streams, "events": events, "dead": dead,
+    "domains": domains, "suppression": suppression,
 }  # fmt: skip
 for name, group in GROUPS.items():
     app.add_typer(group, name=name)

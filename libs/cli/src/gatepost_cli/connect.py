@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,29 @@ import typer
 
 from gatepost_cli.ready import maybe_running, running
 from gatepost_cli.settings import CliSettings
-from gatepost_client import MultimailClient, MultiMailError
+from gatepost_client import Gatepost, MultimailClient, MultiMailError
 from gatepost_store import Queries, Store
 
 
 def api(key: str, data: Path | None = None) -> MultimailClient:
-    """A client of the API with the key of that name, or GATEPOST_API_KEY."""
+    """A client of the API's short names with the key of that name, or GATEPOST_API_KEY."""
+    token, url = _place(key, data)
+    return MultimailClient(token, base_url=url)
+
+
+@contextmanager
+def rest(key: str, data: Path | None = None) -> Iterator[Gatepost]:
+    """A client of the whole API; a refusal is told in its own words and ends the command."""
+    token, url = _place(key, data)
+    with Gatepost(token, base_url=url) as client:
+        try:
+            yield client
+        except MultiMailError as refusal:
+            typer.secho(str(refusal), err=True, fg="red")
+            raise typer.Exit(1) from None
+
+
+def _place(key: str, data: Path | None) -> tuple[str, str]:
     settings = CliSettings()
     local = maybe_running(data)
     if settings.url is None and local is None:
@@ -26,7 +43,7 @@ def api(key: str, data: Path | None = None) -> MultimailClient:
     if not token:
         typer.secho(f"No key: set GATEPOST_API_KEY to a key with the rights of '{key}'.", err=True)
         raise typer.Exit(2)
-    return MultimailClient(token, base_url=url)
+    return token, url
 
 
 def ask(

@@ -23,9 +23,9 @@ SCOPES = ("read", "send", "oversight_read", "oversight", "admin")
 MODES = ("read_only", "gated_all", "gated_send", "monitored", "autonomous")
 
 
-def new_key() -> str:
+def new_key(*, test: bool = False) -> str:
     """A fresh API key: 256 random bits behind a prefix that secret scanners can find."""
-    return "gp_live_" + secrets.token_urlsafe(32)
+    return ("gp_test_" if test else "gp_live_") + secrets.token_urlsafe(32)
 
 
 @keys.command("list")
@@ -52,11 +52,13 @@ def create_key(
     name: Annotated[str, typer.Argument(help="What the key is for.")],
     scope: Annotated[list[str], typer.Option(help="One of " + ", ".join(SCOPES) + "; repeatable.")],
     kind: Annotated[str, typer.Option(help="agent, person or service.")] = "agent",
+    test: Annotated[bool, typer.Option("--test", help="What it sends reaches the catcher alone.")] = False,
     data: Data = None,
 ) -> None:
     """Make a key of a new principal and print it once.
 
-    Example: gatepost keys create support-bot --scope read --scope send
+    Examples: gatepost keys create support-bot --scope read --scope send;
+    gatepost keys create trial --scope read --scope send --test
     """
     unknown = sorted(set(scope) - set(SCOPES))
     if unknown or kind not in {"agent", "person", "service"}:
@@ -68,7 +70,7 @@ def create_key(
 
     async def work() -> str:
         async with owner_store(database_url(data)) as store:
-            tenant, principal, key = await store.fetchval("tenant"), new_id("prn"), new_key()
+            tenant, principal, key = await store.fetchval("tenant"), new_id("prn"), new_key(test=test)
             await store.execute("add_principal", principal, tenant, kind, name)
             await add_key(store, tenant, principal, name, key, scope)
             return key

@@ -10,8 +10,8 @@ INSERT INTO principal (id, tenant_id, kind, name) VALUES ($1, $2, $3, $4) ON CON
 
 -- add_key --
 -- A key made outside the API: by the first start, or by an operator at the machine.
-INSERT INTO api_key (id, tenant_id, principal_id, name, prefix, key_sha256, scopes)
-VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (key_sha256) DO NOTHING;
+INSERT INTO api_key (id, tenant_id, principal_id, name, prefix, key_sha256, scopes, test)
+VALUES ($1, $2, $3, $4, $5, $6, $7, left($5, 8) = 'gp_test_') ON CONFLICT (key_sha256) DO NOTHING;
 
 -- keys --
 SELECT k.id, k.name, k.prefix, k.scopes, p.name AS principal, p.kind, k.created_at, k.last_used_at, k.revoked_at

@@ -203,6 +203,40 @@ class Calls(ABC, Generic[R, B]):
         """Let mail go to an address again."""
         return self._do(Ask("DELETE", f"/v1/suppression/{_p(address)}", body=more or None))
 
+    def import_suppressions(self, csv: str) -> R:
+        """Add many addresses; `errors` names each line that was not taken."""
+        return self._do(Ask("POST", "/v1/suppression/import", body={"csv": csv}))
+
+    def export_suppressions(self, **filters: Any) -> B:
+        """The list as CSV: mailbox, category, reason, q."""
+        return self._bytes(Ask("GET", "/v1/suppression/export", filters, is_raw=True))
+
+    # -- domains ---------------------------------------------------------------------------------------------------
+
+    def list_domains(self) -> R:
+        """`domains`, each with the records to publish and what is wrong."""
+        return self._do(Ask("GET", "/v1/domains"))
+
+    def add_domain(self, domain: str) -> R:
+        """Add a domain; its DKIM keys are made."""
+        return self._do(Ask("POST", "/v1/domains", body={"domain": domain}))
+
+    def get_domain(self, domain: str) -> R:
+        """One domain with its keys, by id or name."""
+        return self._do(Ask("GET", f"/v1/domains/{_p(domain)}"))
+
+    def verify_domain(self, domain: str) -> R:
+        """Look at its records now."""
+        return self._do(Ask("POST", f"/v1/domains/{_p(domain)}/verify"))
+
+    def rotate_domain_key(self, domain: str, step: str) -> R:
+        """Change its DKIM keys: next, switch, retire."""
+        return self._do(Ask("POST", f"/v1/domains/{_p(domain)}/rotate", body={"step": step}))
+
+    def delete_domain(self, domain: str) -> R:
+        """Take it off the account."""
+        return self._do(Ask("DELETE", f"/v1/domains/{_p(domain)}"))
+
 
 class Gatepost(Calls[Json, bytes]):
     """A blocking client of the whole REST door; `with` closes it."""

@@ -162,12 +162,17 @@ class RemoveSuppression(Command):
 
 
 class DomainKey(Command):
-    """Make a DKIM pair for a domain; the reply's extra holds the public DNS records."""
+    """The DKIM pairs and DNS records of a domain; the reply's extra holds `records`, and `checks` after verify.
+
+    ensure makes pairs where there are none; verify looks at the DNS; next makes pairs for a change of keys, switch signs with
+    them once the DNS has them, and retire names the records that may go.
+    """
 
     name: ClassVar[str] = "domain_key"
     server: ClassVar[str] = "sender"
 
     domain: str = Field(min_length=1, max_length=253)
+    action: Literal["ensure", "verify", "next", "switch", "retire"] = "ensure"
 
 
 class CommandReply(BaseModel):

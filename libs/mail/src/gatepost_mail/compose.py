@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from email import encoders, policy
-from email.charset import QP, Charset
 from email.header import Header
-from email.mime.base import MIMEBase
-from email.mime.multipart import MIMEMultipart
-from email.mime.nonmultipart import MIMENonMultipart
 from email.utils import format_datetime
+from urllib.parse import quote
 
 from gatepost_mail.address import address
 from gatepost_mail.content import Content
 
-SMTP = policy.compat32.clone(linesep="\r\n", max_line_length=78)
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\x85\u2028\u2029]")
+_CONTROLS = bytes((*range(9), 11, 12, *range(14, 32), 127))
+_BLANK = (b" ", b"\t")
 _NAME = re.compile(r"^[A-Za-z0-9-]{1,76}$")
 
 
@@ -34,15 +33,13 @@ def compose(
     extra_headers: Iterable[tuple[str, str]] = (),
 ) -> bytes:
     """The whole mail, not yet signed. `attachments` maps sha256 to bytes, one for each of the content's."""
-    body = _alternative(content, (content.sha256[:24], content.sha256[24:48]))
+    marks = (f"gp-{content.sha256[:24]}", f"gp-{content.sha256[24:48]}")
+    kind, body = _parts("alternative", marks[0], (_text("plain", content.text), _text("html", content.html)))
     if content.attachments:
         files = attachments or {}
-        mixed = MIMEMultipart("mixed", boundary=f"gp-{content.sha256[24:48]}")
-        mixed.attach(body)
-        for file in content.attachments:
-            mixed.attach(_file(file.name, file.type, files[file.sha256]))
-        body = mixed
-    del body["MIME-Version"]
+        whole = f"Content-Type: {kind}\r\n\r\n".encode() + body
+        attached = (_file(file.name, file.type, files[file.sha256]) for file in content.attachments)
+        kind, body = _parts("mixed", marks[1], (whole, *attached))
     lines = [
         ("From", _mailboxes([(content.from_name, content.from_)])),
         ("To", _mailboxes([("", a) for a in content.to])),
@@ -55,42 +52,63 @@ def compose(
         *([("References", "\r\n ".join(_token(r) for r in content.references))] if content.references else []),
         *((name, _plain(name, value)) for name, value in (*content.headers, *extra_headers)),
         ("MIME-Version", "1.0"),
+        ("Content-Type", kind),
     ]
     head = "".join(f"{name}: {value}\r\n" for name, value in lines).encode("ascii")
-    return head + canonical_lines(body.as_bytes(policy=SMTP))
+    return head + b"\r\n" + body
 
 
 def canonical_lines(raw: bytes) -> bytes:
     """Every line ends in CRLF, and no bare CR or LF is left."""
-    return re.sub(rb"\r\n|\r|\n", b"\r\n", raw)
+    return raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
 
 
-def _alternative(content: Content, marks: Sequence[str]) -> MIMEMultipart:
-    both = MIMEMultipart("alternative", boundary=f"gp-{marks[0]}")
-    both.attach(_text(content.text, "plain"))
-    both.attach(_text(content.html, "html"))
-    return both
+def _parts(subtype: str, mark: str, parts: Iterable[bytes]) -> tuple[str, bytes]:
+    """(Content-Type, body) of a multipart. The mark comes of the content's digest, so that no content can hold it."""
+    edge = f"--{mark}\r\n".encode()
+    body = b"".join(edge + part + b"\r\n" for part in parts)
+    return f'multipart/{subtype}; boundary="{mark}"', body + f"--{mark}--\r\n".encode()
 
 
-def _text(text: str, subtype: str) -> MIMENonMultipart:
-    charset = Charset("utf-8")
-    charset.body_encoding = QP
-    part = MIMENonMultipart("text", subtype, charset="utf-8")
-    part.set_payload(text.replace("\r\n", "\n"), charset)
-    del part["MIME-Version"]
-    return part
+def _text(subtype: str, text: str) -> bytes:
+    """A text part: as it is where every server leaves it alone, else quoted-printable."""
+    raw = canonical_lines(text.encode("utf-8"))
+    coding = "7bit"
+    if _is_fragile(raw):
+        coding = "quoted-printable"
+        quoted = canonical_lines(binascii.b2a_qp(raw, quotetabs=False, istext=True))
+        raw = b"\r\n".join(map(_guarded, quoted.split(b"\r\n")))
+    head = f'Content-Type: text/{subtype}; charset="utf-8"\r\nContent-Transfer-Encoding: {coding}\r\n\r\n'
+    return head.encode() + raw
 
 
-def _file(name: str, content_type: str, data: bytes) -> MIMEBase:
-    main, _, sub = content_type.partition("/")
-    if not re.fullmatch(r"[\w.+-]+/[\w.+-]+", content_type) or main in {"multipart", "message"}:
-        main, sub = "application", "octet-stream"
-    part = MIMEBase(main, sub)
-    part.set_payload(data)
-    encoders.encode_base64(part)
-    part.add_header("Content-Disposition", "attachment", filename=("utf-8", "", _FORBIDDEN.sub("_", name)[-80:]))
-    del part["MIME-Version"]
-    return part
+def _is_fragile(raw: bytes) -> bool:
+    """Some server on the way may change it: long lines, spaces at a line's end, From at its start, control characters."""
+    return (
+        not raw.isascii()
+        or len(raw.translate(None, _CONTROLS)) < len(raw)
+        or any(len(line) > 78 or line[-1:] in _BLANK or line[:5] == b"From " for line in raw.split(b"\r\n"))
+    )
+
+
+def _guarded(line: bytes) -> bytes:
+    return b"=46" + line[1:] if line.startswith(b"From ") else line
+
+
+def _file(name: str, content_type: str, data: bytes) -> bytes:
+    main = content_type.partition("/")[0]
+    if not re.fullmatch(r"[\w.+-]+/[\w.+-]+", content_type, re.ASCII) or main in {"multipart", "message"}:
+        content_type = "application/octet-stream"
+    name = _FORBIDDEN.sub("_", name)[-80:]
+    if name.isascii() and not re.search(r'["\\%]', name):
+        shown = f'filename="{name}"'
+    else:  # RFC 2231
+        shown = f"filename*=utf-8''{quote(name.encode('utf-8', 'replace'), safe='')}"
+    head = (
+        f"Content-Type: {content_type}\r\nContent-Transfer-Encoding: base64\r\n"
+        f"Content-Disposition: attachment;\r\n {shown}\r\n\r\n"
+    )
+    return head.encode() + base64.encodebytes(data).replace(b"\n", b"\r\n")
 
 
 def _mailboxes(pairs: Iterable[tuple[str, str]]) -> str:

@@ -66,7 +66,7 @@ def sign(raw: bytes, keys: Sequence[DkimKey], *, timestamp: int) -> bytes:
 
 def relaxed_body(body: bytes) -> bytes:
     """RFC 6376 3.4.4."""
-    body = re.sub(rb"[ \t]+", b" ", body)
+    body = _single_spaces(body)
     body = body.replace(b" \r\n", b"\r\n").removesuffix(b" ")
     body = without_last_lines(body)
     return body + b"\r\n" if body else b""
@@ -85,8 +85,15 @@ def without_last_lines(body: bytes) -> bytes:
 
 def relaxed_header(name: bytes, value: bytes) -> bytes:
     """RFC 6376 3.4.2, with its line end."""
-    value = re.sub(rb"\r\n", b"", value)
-    return name.strip().lower() + b":" + re.sub(rb"[ \t]+", b" ", value).strip(b" \t") + b"\r\n"
+    return name.strip().lower() + b":" + _single_spaces(value.replace(b"\r\n", b"")).strip(b" ") + b"\r\n"
+
+
+def _single_spaces(text: bytes) -> bytes:
+    """Each run of spaces and tabs as one space. Each pass halves the runs, so there are few of them."""
+    text = text.replace(b"\t", b" ")
+    while b"  " in text:
+        text = text.replace(b"  ", b" ")
+    return text
 
 
 def _fields(head: bytes) -> list[tuple[bytes, bytes]]:
@@ -96,10 +103,13 @@ def _fields(head: bytes) -> list[tuple[bytes, bytes]]:
 
 def _cover(fields: list[tuple[bytes, bytes]]) -> tuple[str, bytes]:
     """The value of `h=` and the canonical headers it names, the last occurrence first."""
+    by_name: dict[bytes, list[tuple[bytes, bytes]]] = {}
+    for field in fields:
+        by_name.setdefault(field[0].strip().lower(), []).append(field)
     names: list[str] = []
     covered: list[bytes] = []
     for wanted in SIGNED:
-        found = [field for field in fields if field[0].strip().lower() == wanted.encode()]
+        found = by_name.get(wanted.encode(), [])
         names += [wanted] * (len(found) + 1)
         covered += [relaxed_header(*field) for field in reversed(found)]
     return ":".join(names), b"".join(covered)

@@ -209,6 +209,10 @@ ACCESS: tuple[Access, ...] = (
            rpc="list_suppression", doc="Addresses nobody here writes to."),
     Access("add_suppression", (SEND, ADMIN), "suppression.tenant_id", mutates=True, status=201,
            rest=(("POST", "/v1/suppression"),), doc="Never write to an address again."),
+    Access("import_suppression", (ADMIN,), "suppression.tenant_id", mutates=True,
+           rest=(("POST", "/v1/suppression/import"),), doc="Add many addresses, from CSV or a list."),
+    Access("export_suppression", (ADMIN,), "suppression.tenant_id", rest=(("GET", "/v1/suppression/export"),),
+           doc="The list as CSV."),
     Access("remove_suppression", (OPERATOR,), "suppression.tenant_id", mutates=True,
            rest=(("DELETE", "/v1/suppression/{address}"),), rpc="remove_suppression",
            doc="Let mail go to an address again. Only an operator may."),
@@ -222,6 +226,23 @@ ACCESS: tuple[Access, ...] = (
     Access("get_audit_receipt", (SEE, ADMIN), "message.tenant_id",
            rest=(("GET", "/v1/emails/{message_id}/receipt"),),
            doc="A record of a mail with its proven place in the log."),
+    # -- domains ----------------------------------------------------------------------------------------------------
+    Access("list_domains", (ADMIN,), "domain.tenant_id", rest=(("GET", "/v1/domains"),), rpc="list_domains",
+           doc="The domains of the account, with the records to publish."),
+    Access("add_domain", (ADMIN,), "tenant.id", mutates=True, status=201, rest=(("POST", "/v1/domains"),),
+           rpc="add_domain", doc="Add a domain: its DKIM keys are made, and the records to publish are listed."),
+    Access("get_domain", (ADMIN,), "domain.tenant_id", rest=(("GET", "/v1/domains/{id}"),), doc="One domain."),
+    Access("delete_domain", (OPERATOR,), "domain.tenant_id", mutates=True, rest=(("DELETE", "/v1/domains/{id}"),),
+           doc="Take a domain off the account."),
+    Access("verify_domain", (ADMIN,), "domain.tenant_id", mutates=True,
+           rest=(("POST", "/v1/domains/{id}/verify"),), rpc="verify_domain",
+           doc="Look at the domain's records now, and say what is wrong in words."),
+    Access("rotate_domain_key", (OPERATOR,), "domain.tenant_id", mutates=True,
+           rest=(("POST", "/v1/domains/{id}/rotate"),),
+           doc="Change the DKIM keys: `step` is next, switch (after the DNS was checked) or retire."),
+    # -- who sent this ----------------------------------------------------------------------------------------------
+    Access("verify_page", (PUBLIC,), "none", rest=(("GET", "/verify"),),
+           doc="A page that checks an identity header in the browser."),
     # -- the account and the machine --------------------------------------------------------------------------------
     Access("get_account", (READ,), "tenant.id", rest=(("GET", "/v1/account"),), rpc="get_account",
            doc="The account."),
@@ -277,7 +298,7 @@ ACCESS: tuple[Access, ...] = (
 
 _DOORS: dict[str, Door] = {
     "show_unsubscribe": "token", "unsubscribe": "token", "health": "meta", "openapi": "meta", "oauth_resource": "meta",
-    "signing_keys": "meta",
+    "signing_keys": "meta", "verify_page": "meta",
 }  # fmt: skip
 
 

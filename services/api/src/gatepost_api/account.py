@@ -9,13 +9,14 @@ from typing import Any
 import orjson
 
 from gatepost_api.boxes import get_account, id_at, mailbox_view
-from gatepost_api.credentials import key_view, suppression_view
+from gatepost_api.credentials import key_view
 from gatepost_api.errors import Refusal, invalid
 from gatepost_api.lenient import bare
 from gatepost_api.moments import after, cursor_for, iso, millis
 from gatepost_api.office import Call, Office, Reply
 from gatepost_api.people import contact_view
 from gatepost_api.status import Row
+from gatepost_api.suppressions import suppression_view
 from gatepost_api.views import Eyes, email_view
 from gatepost_contracts.ids import new_id
 
@@ -122,7 +123,8 @@ async def _document(office: Office, call: Call) -> AsyncIterator[bytes]:
         "api_keys": [key_view(row) for row in await office.store.fetch("keys", tenant)],
         "contacts": [contact_view(row) for row in await office.store.fetch("contacts", tenant, None, None, 100_000, 0)],
         "suppressions": [
-            suppression_view(row) for row in await office.store.fetch("suppressions", tenant, None, 100_000, 0)
+            suppression_view(row)
+            for row in await office.store.fetch("suppressions", tenant, None, 100_000, 0, None, None, None, None)
         ],
     }
     yield orjson.dumps(parts)[:-1] + b',"emails":['

@@ -14,6 +14,7 @@ from gatepost_api.errors import Refusal, invalid
 from gatepost_api.lenient import bare
 from gatepost_api.moments import iso, millis
 from gatepost_api.office import Call, Office, Reply, as_id
+from gatepost_api.pace import FIELDS, pace_view, update_pace
 from gatepost_api.status import Row
 from gatepost_contracts.commands import SetMode, SetTwoPerson
 from gatepost_contracts.email import Mode as ModeWord
@@ -37,7 +38,7 @@ def mailbox_view(row: Row) -> dict[str, Any]:
         "scheduling_enabled": int(row["scheduling_enabled"]), "mcp_configured": row["mcp_configured"],
         "covers_ask": row["covers_ask"], "two_person": row["two_person"], "undo_window_s": row["undo_window_s"],
         "drafting": row["drafting"], "paused": row["paused"], "created_at": millis(row["created_at"]),
-        "created_at_iso": iso(row["created_at"]), "is_active": 1,
+        "created_at_iso": iso(row["created_at"]), "is_active": 1, **pace_view(row),
     }  # fmt: skip
     return named(view, MAILBOX)
 
@@ -108,7 +109,8 @@ async def _address(office: Office, call: Call, word: str) -> str:
 
 async def _domains(office: Office, call: Call) -> list[str]:
     rows = await office.store.fetch("mailboxes_all", call.caller.tenant_id, None)
-    return list(dict.fromkeys(row["address"].rpartition("@")[2] for row in rows))
+    added = await office.store.fetch("domains", call.caller.tenant_id)
+    return list(dict.fromkeys([*(r["address"].rpartition("@")[2] for r in rows), *(r["domain"] for r in added)]))
 
 
 async def update_mailbox(office: Office, call: Call) -> Reply:
@@ -118,7 +120,7 @@ async def update_mailbox(office: Office, call: Call) -> Reply:
     mode = mode_of(fields.text("oversight_mode"))
     ceiling, covers = mode_of(fields.text("ceiling")), fields.flag("covers_ask")
     others = [name for name in _SETTINGS if name in fields]
-    if others:
+    if others or any(name in fields for name in FIELDS):
         call.caller.demand(("admin",))
     if any(name in fields for name in ("webhook_url", "oversight_webhook_url", "auto_cc", "auto_bcc", "ai_disclosure")):
         _first_key(call)
@@ -145,6 +147,7 @@ async def update_mailbox(office: Office, call: Call) -> Reply:
             fields.flag("ai_disclosure"), timing, fields.flag("scheduling_enabled"), fields.flag("mcp_configured"),
             fields.flag("drafting"),
         )  # fmt: skip
+    await update_pace(office, call, row)
     for name, source in _URLS:
         if name in fields:
             await hooks.set_mailbox_url(office, call, row["id"], source, fields.text(name, most=2000))

@@ -1,20 +1,17 @@
-"""API keys and the suppression list: what an operator keeps in order."""
+"""API keys: what an operator keeps in order."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
-from gatepost_api.aliases import KEY, PAGE, SUPPRESSION, named
+from gatepost_api.aliases import KEY, named
 from gatepost_api.caller import digest_of, new_key
 from gatepost_api.errors import Refusal, invalid
-from gatepost_api.lenient import bare
-from gatepost_api.moments import after, cursor_for, iso
+from gatepost_api.moments import iso
 from gatepost_api.office import Call, Office, Reply
 from gatepost_api.status import Row
-from gatepost_contracts.commands import RemoveSuppression
 from gatepost_contracts.ids import new_id
 from gatepost_oversight.credential import SCOPES, scope_conflict
-from gatepost_store import Stayed
 
 SHOWN = 12  # characters of a key that are kept to recognise it by
 
@@ -25,7 +22,7 @@ def key_view(row: Row) -> dict[str, Any]:
         "id": row["id"], "name": row["name"], "prefix": row["prefix"], "scopes": list(row["scopes"]),
         "principal": row["principal_id"], "principal_name": row["principal_name"], "kind": row["kind"],
         "mailbox_ids": list(row["mailbox_ids"]), "created_at": iso(row["created_at"]), "last_used_at": iso(row["last_used_at"]),
-        "is_active": row["revoked_at"] is None,
+        "is_active": row["revoked_at"] is None, "test": row["test"],
     }  # fmt: skip
 
 
@@ -56,18 +53,13 @@ async def create_api_key(office: Office, call: Call) -> Reply:
     principal = known["id"] if known else new_id("prn")
     if not known:
         await office.store.execute("add_principal", principal, tenant, kind, wanted or name)
-    key, key_id = new_key(office.settings.key_prefix), new_id("key")
+    is_test = fields.flag("test") or False
+    prefix = office.settings.key_prefix
+    key, key_id = new_key(prefix.replace("_live_", "_test_") if is_test else prefix), new_id("key")
     await office.store.execute(
-        "add_key",
-        key_id,
-        tenant,
-        principal,
-        name,
-        key[:SHOWN],
-        digest_of(key),
-        list(scopes),
-        [box["id"] for box in boxes],
-    )
+        "add_key", key_id, tenant, principal, name, key[:SHOWN], digest_of(key), list(scopes), [box["id"] for box in boxes],
+        is_test,
+    )  # fmt: skip
     row = next(row for row in await office.store.fetch("keys", tenant) if row["id"] == key_id)
     return Reply(named({**key_view(row), "api_key": key}, KEY))
 
@@ -106,74 +98,3 @@ async def revoke_api_key(office: Office, call: Call) -> Reply:
         raise Refusal("not_found", "There is no such key.")
     office.keys.forget()
     return Reply({"id": key_id, "status": "revoked", "revoked": True, "deleted": True})
-
-
-# -- suppression ---------------------------------------------------------------------------------------------------
-
-
-def suppression_view(row: Row) -> dict[str, Any]:
-    """One address nobody writes to."""
-    view = {"id": row["id"], "email_address": row["address"], "reason": row["reason"], "mailbox_id": row["mailbox_id"],
-            "message_id": row["message_id"], "created_at": iso(row["created_at"])}  # fmt: skip
-    return named(view, SUPPRESSION)
-
-
-async def list_suppression(office: Office, call: Call) -> Reply:
-    """Newest first."""
-    limit = call.fields.number("limit", 50, 1, 100)
-    offset = 0 if call.fields.all("cursor") else call.fields.number("offset", 0, 0, 1_000_000)
-    rows = await office.store.fetch(
-        "suppressions", call.caller.tenant_id, after(call.fields.text("cursor")), limit, offset
-    )
-    views = [suppression_view(row) for row in rows]
-    return Reply(
-        named({"suppressions": views, "cursor": cursor_for(rows, limit, rows[-1]["id"] if rows else None)}, PAGE)
-    )
-
-
-async def add_suppression(office: Office, call: Call) -> Reply:
-    """Anyone may suppress; an operator alone clears."""
-    address = bare("address", call.fields.must("address", most=320)).lower()
-    box = await office.mailbox(call)
-    await suppress(office, call, box["id"] if box else None, address, "manual", ())
-    rows = await office.store.fetch("suppressions_of", call.caller.tenant_id, address)
-    return Reply(
-        suppression_view(rows[-1]) if rows else {"email_address": address, "address": address, "email": address}
-    )
-
-
-async def suppress(
-    office: Office, call: Call, mailbox_id: str | None, address: str,
-    reason: Literal["manual", "unsubscribed"], emits: tuple[str, ...],
-) -> str:  # fmt: skip
-    """One W6 step; of a mailbox, or of the whole account."""
-    suppression_id = new_id("sup")
-    data: dict[str, Any] = (
-        {"suppression_id": suppression_id, "how": "link"} if emits else {"suppression_id": suppression_id}
-    )
-    payload = {
-        "mailbox_id": mailbox_id or "mbx_system", "suppression_id": suppression_id, "address": address, "reason": reason,
-        "scope": "mailbox" if mailbox_id else "tenant", "emits": list(emits),
-    }  # fmt: skip
-    if call.caller.tenant_id:
-        payload["tenant_id"] = call.caller.tenant_id
-    made = await office.store.insert("W6", payload, by=office.actor(call), data=data)
-    if isinstance(made, Stayed):
-        raise Refusal("unavailable")
-    return suppression_id
-
-
-async def remove_suppression(office: Office, call: Call) -> Reply:
-    """An operator's act, done by the gatekeeper. Bounces and complaints want `force` and a note."""
-    address = bare("address", call.fields.must("address", most=320)).lower()
-    rows = await office.store.fetch("suppressions_of", call.caller.tenant_id, address)
-    if not rows:
-        raise Refusal("not_found", "This address is not suppressed.")
-    note = call.fields.text("note", most=1000) or ""
-    proven = [row["reason"] for row in rows if row["reason"] in {"bounced", "complained"}]
-    if proven and not (call.fields.flag("force") and note):
-        raise Refusal(
-            "ambiguous", f"This address {proven[0]}.", hint="Repeat with `force` and a `note`.", id=rows[0]["id"]
-        )
-    await office.demand(RemoveSuppression(**office.command_fields(call), address=address, note=note))
-    return Reply({"email_address": address, "address": address, "email": address, "status": "deleted", "deleted": True})

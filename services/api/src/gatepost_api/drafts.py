@@ -73,7 +73,8 @@ def content_of(box: Row, tenant: Row, draft: DraftText, answers: Answered | None
     """The content of a draft; the gatekeeper renders the same from the same."""
     sender = SenderIdentity(
         address=box["address"], display_name=box["display_name"], signature_block=box["signature_block"],
-        operator=tenant["name"], physical_address=tenant["physical_address"] or "", ai_disclosure=box["ai_disclosure"],
+        operator=tenant["name"], physical_address=(tenant if box["physical_address"] is None else box)["physical_address"] or "",
+        ai_disclosure=box["ai_disclosure"],
     )  # fmt: skip
     try:
         return render(draft, sender, answers, ai_written=author_kind != "person")

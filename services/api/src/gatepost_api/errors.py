@@ -36,6 +36,7 @@ CODES: dict[str, tuple[int, str, str]] = {
     "stale_revision": (409, "What you saw is not what waits now.", "Read it again, then decide."),
     "ambiguous": (409, "Several drafts answer this mail.", "Decide on one of `candidates`."),
     "address_taken": (409, "This address is taken.", "Take one of `suggestions`."),
+    "dns_not_ready": (409, "The DNS does not have the records yet.", "Publish them first."),
     "paused": (409, "Sending is paused.", "An operator resumes it."),
     "webhook_off": (409, "This webhook is switched off.", "Set is_active to true first."),
     "not_redrivable": (409, "No record of ours makes this event.", "See `gatepost dead edit`."),

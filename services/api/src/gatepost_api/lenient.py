@@ -61,6 +61,8 @@ ALIASES: dict[str, dict[str, tuple[str, ...]]] = {
     "rotate_webhook_secret": {"secret": ("secret", "signing_secret")},
     "test_webhook": {"event": ("event", "event_type", "type")},
     "add_suppression": {"address": ("address", "email_address", "email"), "mailbox": BOX},
+    "get_domain": {"id": ("id", "domain_id", "domain")}, "delete_domain": {"id": ("id", "domain_id", "domain")},
+    "verify_domain": {"id": ("id", "domain_id", "domain")}, "rotate_domain_key": {"id": ("id", "domain_id", "domain")},
     "remove_suppression": {"address": ("address", "email_address", "email")},
     "delete_webhook": {"id": ("id", "webhook_id")},
     "list_webhook_deliveries": {"webhook_id": ("webhook_id", "endpoint_id"), "message_id": MAIL},
@@ -78,6 +80,7 @@ _EVERYWHERE: dict[str, tuple[str, ...]] = {"mailbox": BOX, "message_id": MAIL}
 _NO_MAIL = frozenset({
     "delete_webhook", "get_webhook", "update_webhook", "revoke_api_key", "delete_pause", "rotate_webhook_secret",
     "remove_allowlist_entry", "delete_contact", "search_contacts", "add_contact", "update_api_key", "report_issue", "create_api_key",
+    "get_domain", "delete_domain", "verify_domain", "rotate_domain_key", "add_domain",
     "test_webhook", "recover_webhook", "get_webhook_delivery", "redeliver_webhook",
 })  # fmt: skip
 _TRUE, _FALSE = frozenset({"true", "1", "yes", "on"}), frozenset({"false", "0", "no", "off", ""})
@@ -112,6 +115,10 @@ class Fields:
             if _plain(value) != _plain(given[0][1]):
                 raise _conflict(given[0][0], name)
         return given[0][1] if given else None
+
+    def given(self, field: str) -> list[Any]:
+        """Every value as it was given, empty ones too."""
+        return [value for _, value in self._values.get(field, ())]
 
     def named(self, prefix: str) -> dict[str, Any]:
         """Fields such as `metadata.<key>`, by what follows the prefix."""

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from gatepost_api.boxes import id_at
-from gatepost_api.credentials import suppress
 from gatepost_api.errors import Refusal
 from gatepost_api.office import Call, Office, Reply
+from gatepost_api.suppressions import suppress
 from gatepost_mail import tokens
 from gatepost_runtime.logging import get_logger
 

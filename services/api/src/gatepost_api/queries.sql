@@ -120,7 +120,8 @@ SELECT m.id, m.tenant_id, m.mailbox_id, m.thread_id, m.direction, m.state, m.ver
   LEFT JOIN LATERAL (
        SELECT jsonb_agg(jsonb_build_object('id', v.id, 'recipient', v.recipient, 'state', v.state, 'attempts', v.attempts,
                         'next_attempt_at', CASE WHEN v.state IN ('released', 'deferred') THEN v.due_at END, 'via', v.via,
-                        'code', v.code, 'enhanced', v.enhanced, 'stage', v.stage, 'ended_at', v.ended_at) ORDER BY v.n) AS deliveries,
+                        'code', v.code, 'enhanced', v.enhanced, 'stage', v.stage, 'ended_at', v.ended_at,
+                        'reply', v.reply, 'remote_id', v.remote_id) ORDER BY v.n) AS deliveries,
               min(v.due_at) FILTER (WHERE v.state IN ('released', 'deferred')) AS due_at,
               max(v.ended_at) FILTER (WHERE v.state = 'bounced') AS bounced_at,
               max(v.due_at) FILTER (WHERE v.state = 'deferred') AS deferred_at,
@@ -257,7 +258,10 @@ SELECT DISTINCT address FROM suppression s
    AND (mailbox_id IS NULL OR mailbox_id = $2 OR EXISTS (SELECT 1 FROM mailbox g WHERE g.id = s.mailbox_id AND g.deleted_at IS NOT NULL));
 
 -- suppressions --
+-- $5 mailbox, $6 category, $7 reason, $8 part of the address, each where given.
 SELECT * FROM suppression WHERE tenant_id = $1 AND ($2::text IS NULL OR id < $2::text COLLATE "C")
+   AND ($5::text IS NULL OR mailbox_id = $5) AND ($6::text IS NULL OR category = $6)
+   AND ($7::text IS NULL OR reason = $7) AND ($8::text IS NULL OR position(lower($8) IN address) > 0)
  ORDER BY id DESC LIMIT $3 OFFSET $4;
 
 -- suppressions_of --
@@ -390,8 +394,8 @@ SELECT id, kind, name FROM principal WHERE tenant_id = $1 AND (id = $2 OR name =
 INSERT INTO principal (id, tenant_id, kind, name) VALUES ($1, $2, $3, $4);
 
 -- add_key --
-INSERT INTO api_key (id, tenant_id, principal_id, name, prefix, key_sha256, scopes, mailbox_ids)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
+INSERT INTO api_key (id, tenant_id, principal_id, name, prefix, key_sha256, scopes, mailbox_ids, test)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9);
 
 -- revoke_key --
 UPDATE api_key SET revoked_at = coalesce(revoked_at, now()) WHERE tenant_id = $1 AND id = $2 RETURNING id;
@@ -650,3 +654,27 @@ SELECT m.id, a.row_id, a.record::jsonb->'data'->'facts' AS facts, m.ask, m.recip
  WHERE a.mailbox_id = $1 AND a.at > now() - make_interval(days => $2) AND a.row_id IN ('T08', 'T09', 'T10')
    AND m.tenant_id = $3
  ORDER BY a.at DESC LIMIT $4;
+
+-- domains --
+SELECT id, domain, status, checks, checked_at, created_at, verified_at FROM domain WHERE tenant_id = $1 ORDER BY domain;
+
+-- add_domain --
+-- The account's own, new or known; null where it is another account's.
+INSERT INTO domain (id, tenant_id, domain) VALUES ($1, $2, $3)
+ON CONFLICT (domain) DO UPDATE SET domain = excluded.domain WHERE domain.tenant_id = $2 RETURNING id;
+
+-- domain_checked --
+-- What the verifier found. verified_at is the first time that it was active.
+UPDATE domain SET checks = $3, checked_at = now(), status = $4,
+       verified_at = CASE WHEN $4 = 'active' THEN coalesce(verified_at, now()) ELSE verified_at END
+ WHERE tenant_id = $1 AND id = $2;
+
+-- delete_domain --
+DELETE FROM domain WHERE tenant_id = $1 AND id = $2;
+
+-- update_pace --
+-- How a mailbox's mail leaves; what was not given stays.
+UPDATE mailbox SET physical_address = CASE WHEN $3 THEN $4 ELSE physical_address END,
+       send_window = CASE WHEN $5 THEN $6 ELSE send_window END, rate_per_hour = CASE WHEN $7 THEN $8 ELSE rate_per_hour END,
+       warmup_from = CASE WHEN $9 THEN $10 ELSE warmup_from END
+ WHERE tenant_id = $1 AND id = $2;

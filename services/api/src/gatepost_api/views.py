@@ -231,7 +231,7 @@ def _delivery(d: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "id": d["id"], "recipient": d["recipient"], "state": d["state"], "attempts": d["attempts"],
         "next_attempt_at": utc(d["next_attempt_at"]), "via": d["via"], "code": d["code"], "enhanced": d["enhanced"],
-        "stage": d["stage"], "ended_at": utc(d["ended_at"]),
+        "stage": d["stage"], "ended_at": utc(d["ended_at"]), "reply": d.get("reply"), "remote_id": d.get("remote_id"),
     }  # fmt: skip
 
 

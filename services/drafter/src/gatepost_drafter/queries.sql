@@ -6,7 +6,7 @@ SELECT m.id, m.tenant_id, m.mailbox_id, m.thread_id, m.direction, m.state, m.hea
        m.subject, m.rfc_message_id, m.refs, m.automatic, m.answers, m.author, m.revision, m.created_at,
        b.address, b.display_name, b.mode, b.ceiling, b.drafting, b.provider, b.system_prompt, b.signature_block,
        b.ai_disclosure, b.auto_cc, b.auto_bcc, b.deleted_at,
-       e.name AS tenant_name, e.physical_address, h.head
+       e.name AS tenant_name, coalesce(b.physical_address, e.physical_address) AS physical_address, h.head
   FROM message m
   JOIN mailbox b ON b.id = m.mailbox_id
   JOIN tenant e ON e.id = m.tenant_id

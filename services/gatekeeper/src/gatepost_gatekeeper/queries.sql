@@ -10,7 +10,7 @@ SELECT m.id, m.tenant_id, m.mailbox_id, m.thread_id, m.direction, m.state, m.ver
        NOT EXISTS (SELECT 1 FROM api_key a WHERE a.id = m.ok1_key AND a.revoked_at IS NOT NULL) AS ok1_active,
        b.address, b.display_name, b.mode, b.ceiling, b.undo_window_s, b.expires_after_s, b.rounds_max,
        b.signature_block, b.ai_disclosure, b.two_person, b.policy_block AS mailbox_block, b.covers_ask AS mailbox_covers_ask, b.auto_cc, b.auto_bcc,
-       e.name AS tenant_name, e.physical_address, e.two_person AS tenant_two_person,
+       e.name AS tenant_name, coalesce(b.physical_address, e.physical_address) AS physical_address, e.two_person AS tenant_two_person,
        h.head, h.participants, h.subject AS thread_subject
   FROM message m
   JOIN mailbox b ON b.id = m.mailbox_id

@@ -25,8 +25,9 @@ from gatepost_sender.lanes import Lanes
 from gatepost_sender.names import Names
 from gatepost_sender.pace import Rates
 from gatepost_sender.queue import Queue
+from gatepost_sender.registrar import Registrar
 from gatepost_sender.reports import Reports
-from gatepost_sender.route import MxRouter, RelayRouter, Router
+from gatepost_sender.route import MxRouter, RelayRouter, Router, TestRouter
 from gatepost_sender.settings import SenderSettings, policies_of
 from gatepost_sender.signing import Signer
 from gatepost_sender.steps import Steps
@@ -53,11 +54,11 @@ def router_of(settings: SenderSettings, *, helo: str, is_dev: bool, store: Store
     return MxRouter(plain, names, port=settings.mx_port, policies=policies, sts=sts, our_name=helo)
 
 
-def names_of(settings: SenderSettings, *, is_dev: bool) -> Names:
+def names_of(settings: SenderSettings, *, is_dev: bool, keeps: bool = True) -> Names:
     """The resolver."""
     return Names(
         settings.resolvers, allows_private=settings.mx_allow_private or is_dev, validates=settings.dns_validates,
-        order=settings.ip_order,
+        order=settings.ip_order, keeps=keeps,
     )  # fmt: skip
 
 
@@ -92,8 +93,12 @@ async def wire(service: Service) -> Wired:
     signer = Signer(
         store, dkim, pool, token_key=keys.token, identity_key=keys.identity_private, public_url=shared.public_url
     )  # fmt: skip
+    names = names_of(settings, is_dev=shared.is_dev, keeps=False)  # who just published wants to be seen
+    registrar = Registrar(store, dkim, names, host=helo, spf=settings.spf or f"a:{helo}")
     steps = Steps(store, owner=owner, lease_s=settings.lease_s, clock=clock)
-    courier = Courier(steps, signer, router, lanes, settings, counts, clock)
+    sink = settings.test_catcher
+    trial = TestRouter(sink, Manner(_literal(helo), Tls.OFFERED, settings.timeouts))
+    courier = Courier(steps, signer, router, trial, lanes, settings, counts, clock)
     turns = Turns(store, Rates.parse(settings.destination_rates))
     queue = Queue(store, steps, courier, signer, router, lanes, turns, keys.grant_public, settings, counts, clock)
     watch = Watch(store, steps, queue, turns, settings, counts, clock)
@@ -122,7 +127,7 @@ async def wire(service: Service) -> Wired:
     return Wired(
         handlers=HANDLERS,
         actor=Desk(queue, Reports(store, steps)),
-        commands={DomainKey: dkim.domain_key},
+        commands={DomainKey: registrar.answer},
         tasks=(run_queue, watch.keep_leases, watch.find_lost, lanes.keep_tidy, keep_time, count_sessions),
         close=(close,),
     )

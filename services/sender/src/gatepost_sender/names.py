@@ -49,14 +49,14 @@ class Tlsa:
 
 
 class Names:
-    """A resolver. `servers` empty: the system's."""
+    """A resolver. `servers` empty: the system's. `keeps`: answers are kept as long as they say."""
 
     def __init__(
         self, servers: Sequence[tuple[str, int]] = (), *, lifetime_s: float = 10, allows_private: bool = False,
-        validates: bool = False, order: Sequence[int] = (4, 6),
+        validates: bool = False, order: Sequence[int] = (4, 6), keeps: bool = True,
     ) -> None:  # fmt: skip
         self._servers, self._lifetime_s, self._order = tuple(servers), lifetime_s, tuple(order)
-        self._allows_private, self.validates = allows_private, validates
+        self._allows_private, self.validates, self._keeps = allows_private, validates, keeps
         self._resolver: dns.asyncresolver.Resolver | None = None
 
     def _its(self) -> dns.asyncresolver.Resolver:
@@ -64,7 +64,7 @@ class Names:
             resolver = dns.asyncresolver.Resolver(configure=not self._servers)
             if self._servers:
                 resolver.nameservers = [dns.nameserver.Do53Nameserver(host, port) for host, port in self._servers]
-            resolver.cache = dns.resolver.LRUCache(_CACHE_MOST)
+            resolver.cache = dns.resolver.LRUCache(_CACHE_MOST) if self._keeps else None
             resolver.use_edns(0, dns.flags.DO if self.validates else 0, _EDNS_BYTES)
             self._resolver = resolver
         return self._resolver

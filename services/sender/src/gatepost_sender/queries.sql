@@ -73,12 +73,39 @@ SELECT selector, algorithm, private_sealed, public_record FROM dkim_key WHERE do
 
 -- dkim_key_add --
 -- A new pair; whoever comes second keeps the first one's.
-INSERT INTO dkim_key (id, tenant_id, domain, selector, algorithm, private_sealed, public_record)
-VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (domain, selector) DO NOTHING;
+INSERT INTO dkim_key (id, tenant_id, domain, selector, algorithm, private_sealed, public_record, active, activated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, CASE WHEN $8 THEN now() END) ON CONFLICT (domain, selector) DO NOTHING;
 
 -- dkim_records --
 -- Every public record, for the mail catcher.
-SELECT domain, selector, public_record FROM dkim_key WHERE active ORDER BY domain, selector;
+SELECT domain, selector, public_record FROM dkim_key WHERE retired_at IS NULL ORDER BY domain, selector;
+
+-- dkim_records_of --
+-- The public halves of one domain: those that sign, those to come, those that signed and are not retired.
+SELECT selector, algorithm, public_record, active, activated_at FROM dkim_key
+ WHERE domain = $1 AND retired_at IS NULL ORDER BY length(selector), selector;
+
+-- dkim_selectors --
+-- Every selector that was ever used: none is used twice.
+SELECT selector FROM dkim_key WHERE domain = $1;
+
+-- dkim_switch --
+-- The waiting pairs sign, the others stop, at once; nothing happens where none waits.
+UPDATE dkim_key SET active = (activated_at IS NULL), activated_at = coalesce(activated_at, now())
+ WHERE domain = $1 AND retired_at IS NULL
+   AND EXISTS (SELECT 1 FROM dkim_key k WHERE k.domain = $1 AND k.activated_at IS NULL AND k.retired_at IS NULL)
+RETURNING selector;
+
+-- dkim_retire --
+-- What stopped signing a week ago: every mail signed with it has arrived or bounced.
+UPDATE dkim_key SET retired_at = now()
+ WHERE domain = $1 AND NOT active AND activated_at IS NOT NULL AND retired_at IS NULL
+   AND (SELECT max(k.activated_at) FROM dkim_key k WHERE k.domain = $1 AND k.active) < now() - interval '7 days'
+RETURNING selector, public_record;
+
+-- domain_tenant --
+-- Whose domain it is.
+SELECT tenant_id FROM domain WHERE domain = $1;
 
 -- queue_age --
 -- The oldest delivery that is due, in seconds.

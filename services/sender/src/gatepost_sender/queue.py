@@ -24,7 +24,7 @@ from gatepost_sender.counts import Counts
 from gatepost_sender.deliver import Courier
 from gatepost_sender.due import ENDING, Due, granted
 from gatepost_sender.lanes import Lanes
-from gatepost_sender.route import Router
+from gatepost_sender.route import Router, TestRouter
 from gatepost_sender.settings import SenderSettings
 from gatepost_sender.signing import Signer
 from gatepost_sender.steps import Clock, Steps
@@ -146,7 +146,7 @@ class Queue:
         waiting, self._read = self._read, []
         started = 0
         for due in waiting:
-            lane = self._router.lane(due.domain)
+            lane = self._lane(due)
             if started >= room or not self._lanes.has_room(lane):
                 self._read.append(due)
             elif (
@@ -157,6 +157,9 @@ class Queue:
                 self._spawn(due, lane, partial(self._claim, due, content))
                 started += 1
         return started
+
+    def _lane(self, due: Due) -> str:
+        return TestRouter.LANE if due.is_test else self._router.lane(due.domain)
 
     def _verify(self, due: Due) -> Content | None:
         try:
@@ -224,5 +227,5 @@ class Queue:
         """Carry on with a delivery taken over from a dead sender; False: its grant does not cover it."""
         if (content := self._verify(due)) is None:
             return False
-        self._spawn(due, self._router.lane(due.domain), partial(self._courier.carry, due, content))
+        self._spawn(due, self._lane(due), partial(self._courier.carry, due, content))
         return True

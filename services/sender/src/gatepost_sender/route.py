@@ -75,6 +75,16 @@ class RelayRouter:
         return self._route.lane
 
 
+class TestRouter:
+    """Mail of test keys: to the catcher, or nowhere."""
+
+    LANE = "test"
+
+    def __init__(self, sink: tuple[str, int] | None, manner: Manner) -> None:
+        hosts = () if sink is None else (Host(sink[0], sink[0], sink[1], manner),)
+        self.route = Route(self.LANE, hosts, "relay")
+
+
 class MxRouter:
     """Each domain's own exchangers, by DNS."""
 

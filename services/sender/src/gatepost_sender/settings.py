@@ -91,6 +91,12 @@ class SenderSettings(BaseSettings):
     block_timeout_s: float = Field(180, gt=0, description="How long 64 KiB of a mail may take.")
     dot_timeout_s: float = Field(600, gt=0, description="How long the answer to the final dot may take.")
 
+    spf: str = Field(
+        "", description="What SPF records should name, e.g. include:relay.example; empty: a:<our EHLO name>."
+    )
+    test_sink: str = Field(
+        "", description="host:port of the catcher for mail of test keys; empty: such mail is kept and goes nowhere."
+    )
     dkim_records_file: Path | None = Field(
         None, description="Write the public DKIM records there as JSON, for the mail catcher."
     )
@@ -103,7 +109,9 @@ class SenderSettings(BaseSettings):
             raise ValueError("must name 4, 6 or both")
         return found
 
-    @field_validator("tls_policies", "dns_servers", "relay_host", "source_addresses", "destination_rates", mode="after")
+    @field_validator(
+        "tls_policies", "dns_servers", "relay_host", "test_sink", "source_addresses", "destination_rates", mode="after"
+    )
     @classmethod
     def _readable(cls, value: str | None, info: ValidationInfo) -> str | None:
         """Read once at the start, so that a wrong word stops it."""
@@ -152,6 +160,11 @@ class SenderSettings(BaseSettings):
     def resolvers(self) -> tuple[tuple[str, int], ...]:
         """The DNS servers; none: the system's."""
         return hosts_of(self.dns_servers, 53)
+
+    @property
+    def test_catcher(self) -> tuple[str, int] | None:
+        """Where mail of test keys goes; None: nowhere."""
+        return next(iter(hosts_of(self.test_sink, 25)), None)
 
     @property
     def sources(self) -> tuple[str, ...]:

@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from gatepost_mail.window import BadWindow, SendWindow
 from gatepost_runtime import get_logger
 from gatepost_sender.due import Due
-from gatepost_sender.pace import BadWindow, Bucket, Day, Rates, SendWindow, warmup_limit
+from gatepost_sender.pace import Bucket, Day, Rates, warmup_limit
 from gatepost_store import Store
 
 log = get_logger()
