@@ -68,6 +68,8 @@ class Installation:
         until = time.monotonic() + within_s
         while not self.ready_file.exists():
             if self.process.poll() is not None or time.monotonic() > until:
+                if self.process.poll() is None:
+                    self.stop()
                 raise AssertionError(f"gatepost up did not come up:\n{(self.data / 'up.out').read_text()[-4000:]}")
             time.sleep(0.05)
         self.info = json.loads(self.ready_file.read_text())
