@@ -14,7 +14,7 @@ UV      := $(BIN)/uv
 MEMBERS := $(sort $(dir $(wildcard libs/*/pyproject.toml services/*/pyproject.toml)))
 TOMLS   := pyproject.toml $(addsuffix pyproject.toml,$(MEMBERS))
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev up demo test check fresh lint types unit integration e2e prove kills bench lock k8s-render k8s-static clean docs bench-webhooks
+.PHONY: help setup setup-dev up demo test check compat fresh lint types unit integration e2e prove kills bench lock k8s-render k8s-static clean docs bench-webhooks
 
 help:  ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -36,6 +36,11 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.run
 	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.lock
 	@touch $@
 
+$(VENV)-compat/.done: requirements-compat.lock | $(VENV)/.uv
+	@$(UV) venv --quiet --clear --python $(PYTHON) $(VENV)-compat
+	@$(UV) pip install --quiet --python $(VENV)-compat/bin/python --require-hashes -r requirements-compat.lock
+	@touch $@
+
 up: setup  ## run everything here: six services, NATS, Postgres, a demo mailbox, a mail catcher
 	@exec $(BIN)/gatepost up $(ARGS)
 demo:  ## send a real mail through a running `make up`
@@ -45,7 +50,7 @@ demo:  ## send a real mail through a running `make up`
 PYTEST := $(BIN)/python -m pytest
 test: setup-dev lint types prove  ## set up, then everything that shows that it works (5 minutes)
 	$(PYTEST) tests/unit tests/contracts tests/docs tests/k8s tests/integration tests/compat tests/e2e -m "not slow" -n 4 --dist loadfile
-check: setup-dev fresh kills k8s-static  ## what takes longer: every process killed under a flow of mail, strict manifests
+check: setup-dev compat fresh kills k8s-static  ## what takes longer: every process killed under a flow of mail, strict manifests
 fresh: setup-dev  ## clone, make up, make demo, with what runs installed and nothing else
 	$(PYTEST) tests/e2e/check_fresh_clone.py
 lint:
@@ -64,6 +69,8 @@ prove: setup-dev  ## search every reachable state of the lifecycle table for a b
 	$(PYTEST) tests/proofs
 e2e: setup-dev  ## the README's story with real processes
 	$(PYTEST) tests/e2e tests/compat
+compat: setup-dev $(VENV)-compat/.done  ## the published clients, in an environment of their own, against real processes
+	$(PYTEST) tests/compat
 kills: setup-dev  ## SIGKILL of every process under a flow of mail; counts what is lost or doubled
 	$(BIN)/python -m bench.kills $(ARGS)
 	$(BIN)/python -m bench.sender_kills $(SENDER_KILLS)
@@ -79,9 +86,11 @@ k8s-static: setup-dev  ## drift of deploy/k8s/dist and strict schemas (needs kub
 
 LOCK = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url \
   $(foreach m,$(MEMBERS),--no-emit-package gatepost-$(notdir $(patsubst %/,%,$(m)))) $(addsuffix pyproject.toml,$(MEMBERS))
-lock: | $(VENV)/.uv  ## write the two hashed locks, keeping pins that still fit
+lock: | $(VENV)/.uv  ## write the hashed locks, keeping pins that still fit
 	$(LOCK) --group pyproject.toml:dev -o requirements-dev.lock
 	$(LOCK) -c requirements-dev.lock -o requirements.lock
+	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url \
+	  --group pyproject.toml:compat -o requirements-compat.lock
 
 clean:  ## remove the environment and caches
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV)-compat .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -77,13 +77,6 @@ OLDER = [
     "get_allowlist_status",
     "set_allowlist_mode",
 ]
-OVERSIGHT_LATER = {
-    "request_upgrade",
-    "apply_upgrade",
-    "list_allowlist",
-    "add_allowlist_entry",
-    "remove_allowlist_entry",
-}
 PERSONS_ALONE = {"decide_email", "remove_suppression"}
 
 
@@ -103,7 +96,7 @@ def test_a_tool_is_a_command_with_words_and_hints(tool) -> None:
     known = {row.command for row in ACCESS}
     listed = described(tool)
 
-    assert set(tool.commands) <= known | OVERSIGHT_LATER
+    assert set(tool.commands) <= known
     assert listed.title
     assert len(listed.description or "") > 10
     assert listed.input_schema["type"] == "object"
@@ -117,7 +110,7 @@ def test_every_tool_has_a_path_of_its_name() -> None:
     """Programs that speak the RPC door use the same names."""
     paths = {route.path for route in routes() if route.door == "rpc"}
 
-    named = {f"/{tool.name}" for tool in TOOLS if not tool.older and not set(tool.commands) & OVERSIGHT_LATER}
+    named = {f"/{tool.name}" for tool in TOOLS if not tool.older}
     assert named <= paths
 
 

@@ -9,13 +9,16 @@ from gatepost_client.errors import (
     WebhookError,
 )
 from gatepost_client.multimail import MultimailClient
+from gatepost_client.published import AsyncMultiMail, MultiMail
 from gatepost_client.rest import AsyncGatepost, Gatepost
 from gatepost_client.webhooks import verify_webhook
 
 __all__ = [
     "AsyncGatepost",
+    "AsyncMultiMail",
     "AuthenticationError",
     "Gatepost",
+    "MultiMail",
     "MultiMailError",
     "MultimailClient",
     "NotFoundError",

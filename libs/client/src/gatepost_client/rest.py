@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import urllib.parse
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Mapping, Sequence
 from types import TracebackType
@@ -11,6 +10,8 @@ from typing import Any, Generic, Self, TypeVar
 import httpx2
 
 from gatepost_client import settings
+from gatepost_client.office_calls import OfficeCalls
+from gatepost_client.office_calls import segment as _p
 from gatepost_client.transport import Ask, AsyncLine, Line
 from gatepost_client.webhooks import verify_webhook
 
@@ -19,11 +20,7 @@ R = TypeVar("R")
 B = TypeVar("B")
 
 
-def _p(segment: str) -> str:
-    return urllib.parse.quote(segment, safe="")
-
-
-class Calls(ABC, Generic[R, B]):
+class Calls(OfficeCalls[R], ABC, Generic[R, B]):
     """What can be asked. R is what a call gives back, B what a download does."""
 
     verify_webhook = staticmethod(verify_webhook)

@@ -32,6 +32,7 @@ class Ask:
     params: Mapping[str, Any] = field(default_factory=dict)
     body: Mapping[str, Any] | None = None
     is_raw: bool = False
+    keeps_null: bool = False  # None in the body empties a field instead of leaving it alone
 
     @property
     def is_repeatable(self) -> bool:
@@ -42,7 +43,7 @@ class Ask:
         """For the HTTP client; what is None is not sent."""
         sent: dict[str, Any] = {"params": {k: _word(v) for k, v in self.params.items() if v is not None}}
         if self.body is not None:
-            sent["json"] = {k: v for k, v in self.body.items() if v is not None}
+            sent["json"] = {k: v for k, v in self.body.items() if v is not None or self.keeps_null}
         return sent
 
 

@@ -141,6 +141,8 @@ ACCESS: tuple[Access, ...] = (
            doc="Ask for a looser mode: a one-time code goes to the oversight address."),
     Access("apply_upgrade", (OPERATOR,), "mailbox.tenant_id", mutates=True, rest=(("POST", f"{M}/upgrade"),),
            rpc="apply_upgrade", doc="Redeem the code. Only an operator may."),
+    Access("manage_upgrade", (SEND, DECIDE, OPERATOR), "mailbox.tenant_id", mutates=True, rpc="manage_upgrade",
+           doc="Ask for a looser mode, or redeem its code: `action` request or apply."),
     Access("list_categories", (READ,), "mailbox.tenant_id", rest=(("GET", f"{M}/categories"),),
            doc="The categories of a mailbox: rule, mode, evidence."),
     Access("get_category", (READ,), "mailbox.tenant_id", rest=(("GET", f"{M}/categories/{{name}}"),),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from gatepost_api.access import OPERATOR
 from gatepost_api.boxes import mode_of
 from gatepost_api.errors import Refusal, invalid
 from gatepost_api.evidence import by_category
@@ -39,6 +40,18 @@ async def apply_upgrade(office: Office, call: Call) -> Reply:
     ))  # fmt: skip
     return Reply({"status": "upgraded", "mailbox_id": box["id"], "oversight_mode": reply.extra.get("mode"),
                   "covers_ask": reply.extra.get("covers_ask"), "idempotent": reply.already})  # fmt: skip
+
+
+async def manage_upgrade(office: Office, call: Call) -> Reply:
+    """Both in one: `action` request or apply."""
+    match call.fields.must("action"):
+        case "request":
+            return await request_upgrade(office, call)
+        case "apply":
+            call.caller.demand((OPERATOR,))
+            return await apply_upgrade(office, call)
+        case _:
+            raise invalid("action", "must be request or apply")
 
 
 # -- categories ----------------------------------------------------------------------------------------------------

@@ -91,6 +91,7 @@ COMMANDS: dict[str, CommandFunction] = {
     "signing_keys": wellknown.signing_keys,
     "request_upgrade": autonomy.request_upgrade,
     "apply_upgrade": autonomy.apply_upgrade,
+    "manage_upgrade": autonomy.manage_upgrade,
     "list_categories": autonomy.list_categories,
     "get_category": autonomy.get_category,
     "set_category": autonomy.set_category,

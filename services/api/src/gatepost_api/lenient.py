@@ -69,6 +69,7 @@ ALIASES: dict[str, dict[str, tuple[str, ...]]] = {
     "revoke_api_key": {"id": ("id", "key_id")},
     "delete_pause": {"id": ("id", "pause_id")},
     "request_upgrade": {"target_mode": ("target_mode", "mode", "oversight_mode")},
+    "manage_upgrade": {"target_mode": ("target_mode", "mode", "oversight_mode"), "code": ("code", "approval_code")},
     "apply_upgrade": {"code": ("code", "approval_code")},
     "set_category": {"oversight_mode": ("oversight_mode", "mode")},
     "add_allowlist_entry": {"pattern": ("pattern", "entry"), "oversight_mode": ("oversight_mode", "mode")},
@@ -76,7 +77,6 @@ ALIASES: dict[str, dict[str, tuple[str, ...]]] = {
     "dry_run": {"oversight_mode": ("oversight_mode", "mode")},
     "decide_many": {"action": ("action", "decision"), "note": ("rejection_note", "reason", "note")},
 }  # fmt: skip
-_EVERYWHERE: dict[str, tuple[str, ...]] = {"mailbox": BOX, "message_id": MAIL}
 _NO_MAIL = frozenset({
     "delete_webhook", "get_webhook", "update_webhook", "revoke_api_key", "delete_pause", "rotate_webhook_secret",
     "remove_allowlist_entry", "delete_contact", "search_contacts", "add_contact", "update_api_key", "report_issue", "create_api_key",
@@ -92,8 +92,7 @@ class Fields:
 
     def __init__(self, command: str, *sources: Mapping[str, Any]) -> None:
         names = ALIASES.get(command, {})
-        if command not in _NO_MAIL:
-            names = {**_EVERYWHERE, **names}
+        names = {"mailbox": BOX, **({} if command in _NO_MAIL else {"message_id": MAIL}), **names}
         self.places: tuple[str, ...] = ()
         self._names = {alias: field for field, aliases in names.items() for alias in aliases}
         self._values: dict[str, list[tuple[str, Any]]] = {}
