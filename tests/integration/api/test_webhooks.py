@@ -226,3 +226,15 @@ def test_only_operators_touch_secrets(gatepost: Installation, hook: dict[str, An
             with pytest.raises(Refused) as refused:
                 gatepost.call("POST", f"/v1/webhooks/{hook['id']}/{what}", {}, key=key)
             assert refused.value.status == 403
+
+
+def test_why_tells_who_was_told(gatepost: Installation, sink: Sink, hook: dict[str, Any]) -> None:
+    """The chain of a mail ends with its webhooks, and names the trace that holds it all."""
+    rfc = gatepost.write(subject="Why")
+    sink.wait(1)
+    mail = eventually(lambda: gatepost.inbound(rfc), "the mail")
+    why = gatepost.call("GET", f"/v1/emails/{mail['id']}/why", key="reviewer")
+
+    assert [hook["id"]] == [told["webhook_id"] for told in why["webhooks"]]
+    assert "url" not in why["webhooks"][0]
+    assert 32 == len(why["trace_id"])

@@ -162,3 +162,23 @@ async def test_a_rotating_secret_signs_twice(house: House, receivers: Make) -> N
     headers, body = receiver.got[0]
     assert Webhook(old).verify(body, headers)
     assert Webhook("whsec_" + base64.b64encode(SECRET.encode()).decode()).verify(body, headers)
+
+
+async def test_a_chat_channel_gets_a_line_and_a_link(house: House, receivers: Make) -> None:
+    """As Slack's incoming webhooks take it: nothing that decides, and nothing that a stranger's subject could call up."""
+    receiver = await receivers()
+    await house.endpoint(receiver.url, "*", payload="slack")
+    event = await house.received()
+    await house.owner.execute("SET session_replication_role = replica")
+    await house.owner.execute(
+        "UPDATE message SET subject = $2 WHERE id = $1", event.message_id, "<!channel> <http://evil|hi>"
+    )
+    await house.owner.execute("SET session_replication_role = DEFAULT")
+    await house.desk.tell(event)
+    await house.until(lambda: receiver.got)
+    (said,) = [json.loads(body) for _, body in receiver.got]
+
+    assert ["text"] == list(said)
+    assert "A mail came" in said["text"]
+    assert "&lt;!channel&gt; &lt;http://evil|hi&gt;" in said["text"]
+    assert said["text"].endswith(f"/review/{event.message_id}|look at it>")

@@ -12,6 +12,7 @@ from gatepost_cli.dead import dead
 from gatepost_cli.demo import demo
 from gatepost_cli.domains import domains
 from gatepost_cli.history import imports
+from gatepost_cli.new_consumer import add_consumer, new_consumer
 from gatepost_cli.reconcile import reconcile
 from gatepost_cli.replay import replay
 from gatepost_cli.review import review
@@ -26,8 +27,24 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (up, demo, review, status, pause, resume, pauses, mode, evidence, dry_run, migrate, reconcile, replay):
+for command in (
+    up,
+    demo,
+    review,
+    status,
+    pause,
+    resume,
+    pauses,
+    mode,
+    evidence,
+    dry_run,
+    migrate,
+    reconcile,
+    replay,
+    new_consumer,
+):
     app.command()(command)
+streams.command("add-consumer")(add_consumer)
 GROUPS = {
     "upgrade": upgrade, "category": category, "allow": allow, "audit": audit, "import": imports, "keys": keys, "mailbox": mailbox,
     "streams": streams, "events": events, "dead": dead,

@@ -15,7 +15,7 @@ from nats.js import JetStreamContext
 from nats.js.api import AckPolicy as ServerAckPolicy
 from nats.js.errors import NotFoundError
 
-from gatepost_contracts.catalogue import CONSUMERS
+from gatepost_contracts.catalogue import SERVICES
 from gatepost_runtime.errors import Fatal
 from gatepost_runtime.logging import get_logger
 from gatepost_runtime.policy import Guarded, Rules
@@ -96,9 +96,8 @@ class Broker(NatsBroker):
             for tell in self._connected:
                 if asyncio.iscoroutine(told := tell(client)):
                     await told
-            for durable in CONSUMERS.get(self.service, {}):
-                if durable in self.rules.rows:
-                    await self._wait_for(js, durable)
+            for durable in self.rules.rows:
+                await self._wait_for(js, durable)
             await super().start()
             self._problem = None
             log.info("connected to the broker", durables=len(self.pulled))
@@ -117,7 +116,9 @@ class Broker(NatsBroker):
                 self._problem = f"the durable {durable} could not be looked up: {type(reason).__name__}"
             await asyncio.sleep(1)
         row = self.rules.rows[durable]
-        if subjects_of(config) != sorted(filters_of(row.types)) or config.ack_policy != ServerAckPolicy.EXPLICIT:
+        is_ours = self.service in SERVICES  # another's durable may see one mailbox alone
+        is_as_declared = not is_ours or subjects_of(config) == sorted(filters_of(row.types))
+        if not is_as_declared or config.ack_policy != ServerAckPolicy.EXPLICIT:
             raise Fatal(f"the durable {durable} is not as this release declares it; run `gatepost streams apply`")
         self.rules.beat_s[durable] = min(config.ack_wait or row.ack_wait_s, row.ack_wait_s) / 3
 

@@ -214,6 +214,10 @@ class Process:
             return "a loop that reads events has ended"
         return None
 
+    async def problem(self) -> str | None:
+        """Why it is not ready, if it is not."""
+        return await self._ready()
+
     async def _ready(self) -> str | None:
         if self._leave.is_set():
             return "stopping"

@@ -7,7 +7,7 @@ Nobody but the operator may create a consumer: a push consumer delivers to any s
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from gatepost_contracts.catalogue import CONSUMERS, SERVICES, publishes
@@ -67,10 +67,10 @@ def rights_of(service: str) -> Rights:
     return Rights(tuple(publish), tuple(subscribe), answers=served is not None)
 
 
-def nats_users(passwords: Mapping[str, str]) -> str:
+def nats_users(passwords: Mapping[str, str], *, more: Sequence[str] = ()) -> str:
     """The `authorization` block of a nats-server's configuration, for the users in `passwords`.
 
-    Passwords may be bcrypt hashes. The operator may do everything.
+    Passwords may be bcrypt hashes. The operator may do everything. `more` are lines of `consumer_user` and its like.
     """
     lines = ["authorization {", "  users = ["]
     for user, password in passwords.items():
@@ -80,12 +80,19 @@ def nats_users(passwords: Mapping[str, str]) -> str:
             lines.append(_user(user, password, rights_of(user)))
         else:
             raise ValueError(f"there is no service {user!r}")
-    return "\n".join([*lines, "  ]", "}", ""])
+    return "\n".join([*lines, *more, "  ]", "}", ""])
 
 
 def third_party_user(user: str, password: str, durable: str) -> str:
     """A user who can read one durable that the operator made, and do nothing else."""
     return _user(user, password, Rights(tuple(_durable_rights((durable,))), (f"{inbox(user)}.>",)))
+
+
+def consumer_user(name: str, password: str, types: Sequence[str]) -> str:
+    """A consumer of somebody's own: it reads its durables, buries what it cannot handle, and does nothing else."""
+    durables = tuple(f"{name}_{event_type.replace('.', '_')}" for event_type in types)
+    rights = Rights((*_durable_rights(durables), f"dead.{name}.>"), (f"{inbox(name)}.>",))
+    return _user(name, password, rights)
 
 
 def _durable_rights(durables: tuple[str, ...]) -> list[str]:

@@ -22,7 +22,7 @@ from gatepost_contracts.ids import new_id
 from gatepost_runtime.keys import seal
 from gatepost_runtime.targets import TargetRefused
 
-_FORMATS, _PAYLOADS = ("sha256", "hex"), ("full", "thin")
+_FORMATS, _PAYLOADS = ("sha256", "hex"), ("full", "thin", "slack")
 _MAILBOX_EVENTS = {
     "mailbox": ["email.received"],
     "mailbox_oversight": ["email.held", "email.approved", "email.rejected", "email.expired"],

@@ -440,6 +440,11 @@ SELECT (SELECT count(*) FROM message m JOIN mailbox b ON b.id = m.mailbox_id JOI
        (SELECT count(*) FROM outbox WHERE tenant_id = $1) AS outbox,
        (SELECT count(*) FROM webhook_delivery WHERE tenant_id = $1 AND state = 'pending') AS webhook_pending;
 
+-- webhooks_of --
+-- What subscribers were told of a mail, and whether it arrived; where to is for operators alone.
+SELECT id, endpoint_id AS webhook_id, event_type, state AS status, attempts, response_status, error
+  FROM webhook_delivery WHERE tenant_id = $1 AND message_id = $2 ORDER BY created_at, id LIMIT 200;
+
 -- in_outbox --
 -- Does this event wait to be published?
 SELECT EXISTS (SELECT 1 FROM outbox WHERE id = $1);

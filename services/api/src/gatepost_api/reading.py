@@ -18,6 +18,7 @@ from gatepost_api.office import Call, Office, Reply
 from gatepost_api.status import DIRECTIONS, WORDS, Filter, Row, filter_of
 from gatepost_api.views import email_view
 from gatepost_mail.parse import attachment_bytes
+from gatepost_runtime.spans import trace_id_of
 
 THREAD_MOST = 500
 SEARCH_MOST = 1000
@@ -215,12 +216,16 @@ async def why(office: Office, call: Call) -> Reply:
     mail = await office.mail(call, call.fields.must("message_id"))
     rows = await office.store.fetch("why", call.caller.tenant_id, mail["id"])
     chain = [_link(json.loads(row["record"])) for row in rows]
+    told = [dict(row) for row in await office.store.fetch("webhooks_of", call.caller.tenant_id, mail["id"])]
     return Reply(
         {
             "id": mail["id"],
             "message_id": mail["id"],
             "thread_id": mail["external_id"] or mail["thread_id"],
+            "trace_id": f"{trace_id_of(mail['thread_id']):032x}",
             "chain": chain,
+            "webhooks": told,
+            "webhooks_note": "" if told else "No subscription matched the events of this mail.",
         }
     )
 

@@ -24,7 +24,7 @@ async def wire(service: Service) -> Wired:
     )
     return Wired(
         handlers=handlers(settings.workers),
-        actor=Desk(service.store, deliverer.wake),
+        actor=Desk(service.store, deliverer.wake, public_url=service.settings.public_url),
         tasks=(deliverer.run,),
         close=(post.close,),
     )

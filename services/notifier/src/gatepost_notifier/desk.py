@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 
 from gatepost_contracts.event import Event
+from gatepost_notifier.chat import chat_body
 from gatepost_notifier.fanout import Planned, Subscription, kind, plan
 from gatepost_notifier.payload import Row, Scene, body_of, sees_gated
 from gatepost_store import Store
@@ -23,8 +24,8 @@ log = structlog.get_logger()
 class Desk:
     """The handler of every event."""
 
-    def __init__(self, store: Store, wake: Callable[[], None]) -> None:
-        self._store, self._wake = store, wake
+    def __init__(self, store: Store, wake: Callable[[], None], *, public_url: str = "") -> None:
+        self._store, self._wake, self._public_url = store, wake, public_url
         self._threads: dict[str, tuple[asyncio.Lock, int]] = {}  # and how many events wait or run
 
     async def tell(self, event: Event) -> None:
@@ -54,10 +55,7 @@ class Desk:
                 self._threads[thread] = lock, users - 1
 
     async def _add(self, event: Event, planned: Sequence[Planned], scene: Scene) -> None:
-        bodies = [
-            body_of(scene, one.id, one.naming, is_thin=one.subscription.is_thin,
-                    may_see_gated=sees_gated(one.naming, one.subscription.source)) for one in planned
-        ]  # fmt: skip
+        bodies = [self._body(one, scene) for one in planned]
         thread = getattr(event, "thread_id", None)
         endpoints = [one.subscription.id for one in planned]
         await self._store.execute(
@@ -67,6 +65,12 @@ class Desk:
         )  # fmt: skip
         if thread is not None:
             await self._store.execute("promote", endpoints, [thread] * len(endpoints))
+
+    def _body(self, one: Planned, scene: Scene) -> bytes:
+        gated = sees_gated(one.naming, one.subscription.source)
+        if one.subscription.is_chat:
+            return chat_body(scene, self._public_url, may_see_gated=gated)
+        return body_of(scene, one.id, one.naming, is_thin=one.subscription.is_thin, may_see_gated=gated)
 
     async def _scene(self, event: Event) -> Scene:
         """What the payloads of this event are made of."""

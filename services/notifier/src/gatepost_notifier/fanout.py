@@ -34,6 +34,7 @@ class Subscription:
     is_thin: bool
     tags: tuple[str, ...] = ()
     threads: tuple[str, ...] = ()
+    is_chat: bool = False
 
     @classmethod
     def of(cls, row: Any) -> Subscription:
@@ -41,6 +42,7 @@ class Subscription:
         return cls(
             row["id"], row["tenant_id"], row["mailbox_id"], row["source"], tuple(row["events"]),
             row["payload"] == "thin", tuple(row["filter_tags"]), tuple(row["filter_threads"]),
+            is_chat=row["payload"] == "slack",
         )  # fmt: skip
 
     def takes(self, message: Any, thread: Any) -> bool:
