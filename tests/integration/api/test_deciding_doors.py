@@ -203,3 +203,34 @@ def test_a_fault_has_a_name_that_is_known(doors: Doors, box: dict[str, Any]) -> 
 
     assert (400, "wrong_fact" in unknown.json()["hint"]) == (unknown.status_code, True)
     assert 200 == decide(doors["reviewer"], mail, "reject", note="no", reason_code="tone").status_code
+
+
+def test_a_draft_for_later_does_not_expire_before_anyone_is_asked(
+    doors: Doors, box: dict[str, Any], gatepost: Any
+) -> None:
+    """A month ahead, with a week to decide."""
+    import asyncio
+    from datetime import UTC, datetime, timedelta
+
+    import asyncpg
+
+    later = datetime.now(UTC) + timedelta(days=30)
+    sent = doors.send(box, send_at=later.strftime("%Y-%m-%dT%H:%M:%SZ"), gate_timing="schedule_first").json()
+
+    async def expires_at() -> datetime:
+        owner = await asyncpg.connect(gatepost.info["database_url"])
+        try:
+            return await owner.fetchval("SELECT expires_at FROM message WHERE id = $1", sent["id"])
+        finally:
+            await owner.close()
+
+    assert asyncio.run(expires_at()) > later + timedelta(days=6)
+
+
+def test_limits_of_a_mailbox_are_an_operators(doors: Doors, box: dict[str, Any]) -> None:
+    path = f"/v1/mailboxes/{box['id']}"
+
+    assert 403 == doors["agent"].patch(path, json={"undo_window_s": 0}).status_code
+    assert 400 == doors["operator"].patch(path, json={"undo_window_s": -1}).status_code
+    set_to = doors["operator"].patch(path, json={"undo_window_s": 60, "rounds_max": 2, "expires_after_s": 3600}).json()
+    assert (60, 2, 3600) == (set_to["undo_window_s"], set_to["rounds_max"], set_to["expires_after_s"])

@@ -94,3 +94,11 @@ def test_a_code_is_asked_for_mailed_and_redeemed(shell: Shell, gatepost: Any, bo
 def test_the_evidence_of_nothing_says_how_much_is_needed(shell: Shell, box: str) -> None:
     assert "reviewed" in shell("evidence", box)
     assert [] == json.loads(shell("evidence", box, "--json"))["categories"]
+
+
+def test_where_notices_come_from_and_go_to_is_shown_and_checked(shell: Shell, box: str) -> None:
+    shown = shell("mailbox", "notices")
+    assert re.search(r"from \S+@\S+, to operator@demo.test", shown)
+    assert "is a mailbox already" in shell("mailbox", "notices", "--from", box, code=2)
+    assert "full address" in shell("mailbox", "notices", "--to", "boss", code=2)
+    assert shown == shell("mailbox", "notices", "--to", "Operator@demo.test")

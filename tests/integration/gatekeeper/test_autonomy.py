@@ -114,6 +114,7 @@ async def test_a_code_leaves_by_mail_and_raises_the_mode_once(house: House) -> N
     signed = verify_grant(KEY.public_key(), mail["grant_token"], datetime.now(UTC))
     assert (mail["content"], "mbx_system", [OVERSEER]) == (signed.content_sha256, signed.mailbox_id, mail["recipients"])
     assert [OVERSEER] == [d["recipient"] for d in await house.deliveries(mail["id"])]
+    assert signed.expires_at == mail["expires_at"]
     assert Content.from_json(mail["json"]).from_ == "system@x.invalid"
     assert "gated_send" == await house.owner.fetchval("SELECT mode FROM mailbox WHERE id = $1", mailbox)
 

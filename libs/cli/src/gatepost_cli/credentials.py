@@ -132,6 +132,31 @@ def create_mailbox(
     typer.echo(asyncio.run(work()))
 
 
+@mailbox.command("notices")
+def notices(
+    sender: Annotated[str | None, typer.Option("--from", help="The address that codes and notices come from.")] = None,
+    to: Annotated[str | None, typer.Option(help="The oversight address that they go to.")] = None,
+    data: Data = None,
+) -> None:
+    """Show or set from where, and to whom, the installation itself writes.
+
+    Example: gatepost mailbox notices --from gatepost@example.com --to boss@example.com
+    """
+    for address in (sender, to):
+        if address is not None and address.count("@") != 1:
+            raise typer.BadParameter(f"{address}: give a full address")
+
+    async def work() -> tuple[str, str]:
+        async with owner_store(database_url(data)) as store:
+            if sender is not None and await store.fetchrow("mailbox", sender) is not None:
+                raise typer.BadParameter(f"{sender} is a mailbox already", param_hint="--from")
+            await store.execute("set_notices", sender, to)
+            row = await store.fetchrow("notices")
+            return (row["address"], row["oversight_email"] or "nobody") if row else ("nobody", "nobody")
+
+    typer.echo("from {}, to {}".format(*asyncio.run(work())))
+
+
 @mailbox.command("knowledge")
 def knowledge(
     address: Annotated[str, typer.Argument(help="Its address.")],

@@ -27,6 +27,14 @@ SELECT id, address, mode FROM mailbox WHERE address = lower($1);
 SELECT id, address, display_name, mode, ceiling, drafting, created_at FROM mailbox
  WHERE id <> 'mbx_system' AND deleted_at IS NULL ORDER BY created_at;
 
+-- set_notices --
+-- From where, and to whom, the installation itself writes; what was not given stays.
+WITH whom AS (UPDATE tenant SET oversight_email = coalesce(lower($2::text), oversight_email) WHERE slug = 'default')
+UPDATE mailbox SET address = coalesce(lower($1::text), address) WHERE id = 'mbx_system';
+
+-- notices --
+SELECT b.address, t.oversight_email FROM tenant t JOIN mailbox b ON b.id = 'mbx_system' WHERE t.slug = 'default';
+
 -- add_mailbox --
 -- A mailbox made by the operator at the machine starts in the mode that was asked for.
 INSERT INTO mailbox (id, tenant_id, address, display_name, mode, drafting, system_prompt)

@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -63,6 +64,11 @@ class Inbound:
     subject: str = ""
     text: str = ""  # what the sender wrote; quoted text apart
     has_attachments: bool = False
+
+    @cached_property
+    def said(self) -> str:
+        """Subject and text in one spelling, once for all rules."""
+        return _folded(f"{self.subject}\n{self.text}")
 
 
 @dataclass(frozen=True)
@@ -161,14 +167,16 @@ def _listed(grants: Sequence[ModeGrant], recipients: Sequence[str]) -> list[Mode
 
 
 def _says(mail: Inbound, words: Sequence[str]) -> bool:
-    text = _folded(f"{mail.subject}\n{mail.text}")
-    return any(re.search(rf"(?<!\w){re.escape(_folded(word).strip())}(?!\w)", text) for word in words)
+    wanted = (_folded(word).strip() for word in words)
+    return any(word in mail.said and re.search(rf"(?<!\w){re.escape(word)}(?!\w)", mail.said) for word in wanted)
 
 
 def _folded(text: str) -> str:
     """One spelling: compatibility forms, no invisible characters, one space, no case."""
     plain = unicodedata.normalize("NFKC", text)
-    return " ".join("".join(c for c in plain if unicodedata.category(c) != "Cf").casefold().split())
+    if not plain.isascii():
+        plain = "".join(c for c in plain if unicodedata.category(c) != "Cf")
+    return " ".join(plain.casefold().split())
 
 
 def _plus(address: str) -> str:

@@ -37,6 +37,7 @@ GRANT INSERT, UPDATE, DELETE ON idempotency TO gp_drafter, gp_api;
 -- api: keys, people, webhooks, contacts, labels, mailboxes in the default mode
 GRANT UPDATE (tags, metadata, read_at, archived_at, user_label, person_tags, send_at) ON message TO gp_api;
 GRANT INSERT, UPDATE, DELETE ON review_claim, rate_window TO gp_api;
+GRANT UPDATE (undo_window_s, expires_after_s, rounds_max) ON mailbox TO gp_api; -- an operator's limits
 GRANT INSERT, UPDATE ON api_use TO gp_api;
 GRANT INSERT ON feedback TO gp_api;
 GRANT INSERT, UPDATE ON api_key, principal, contact, seen, domain TO gp_api;

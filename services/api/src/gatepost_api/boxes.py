@@ -37,6 +37,7 @@ def mailbox_view(row: Row) -> dict[str, Any]:
         "ai_disclosure": row["ai_disclosure"], "default_gate_timing": row["default_gate_timing"],
         "scheduling_enabled": int(row["scheduling_enabled"]), "mcp_configured": row["mcp_configured"],
         "covers_ask": row["covers_ask"], "two_person": row["two_person"], "undo_window_s": row["undo_window_s"],
+        "expires_after_s": row["expires_after_s"], "rounds_max": row["rounds_max"],
         "drafting": row["drafting"], "paused": row["paused"], "created_at": millis(row["created_at"]),
         "created_at_iso": iso(row["created_at"]), "is_active": 1, **pace_view(row),
     }  # fmt: skip
@@ -122,7 +123,10 @@ async def update_mailbox(office: Office, call: Call) -> Reply:
     others = [name for name in _SETTINGS if name in fields]
     if others or any(name in fields for name in FIELDS):
         call.caller.demand(("admin",))
-    if any(name in fields for name in ("webhook_url", "oversight_webhook_url", "auto_cc", "auto_bcc", "ai_disclosure")):
+    if any(
+        name in fields
+        for name in ("webhook_url", "oversight_webhook_url", "auto_cc", "auto_bcc", "ai_disclosure", *_LIMITS)
+    ):
         _first_key(call)
     timing = fields.text("default_gate_timing")
     if timing is not None and timing not in _TIMINGS:
@@ -145,7 +149,7 @@ async def update_mailbox(office: Office, call: Call) -> Reply:
             "update_mailbox", call.caller.tenant_id, row["id"], fields.text("display_name", most=200), signature,
             "auto_cc" in fields, copies["auto_cc"], "auto_bcc" in fields, copies["auto_bcc"], fields.flag("forward_inbound"),
             fields.flag("ai_disclosure"), timing, fields.flag("scheduling_enabled"), fields.flag("mcp_configured"),
-            fields.flag("drafting"),
+            fields.flag("drafting"), *(_number(call, name, *range_) for name, range_ in _LIMITS.items()),
         )  # fmt: skip
     await update_pace(office, call, row)
     for name, source in _URLS:
@@ -157,7 +161,9 @@ async def update_mailbox(office: Office, call: Call) -> Reply:
 _SETTINGS = (
     "display_name", "auto_cc", "auto_bcc", "forward_inbound", "signature_block", "webhook_url", "oversight_webhook_url",
     "ai_disclosure", "default_gate_timing", "scheduling_enabled", "mcp_configured", "drafting",
+    "undo_window_s", "expires_after_s", "rounds_max",
 )  # fmt: skip
+_LIMITS = {"undo_window_s": (0, 86_400), "expires_after_s": (60, 7_776_000), "rounds_max": (0, 20)}
 
 
 async def _set_mode(
@@ -191,6 +197,16 @@ def mode_of(word: str | None) -> Mode | None:
         return Mode(_MODE.validate_python(word.strip().lower()))
     except ValidationError:
         raise invalid("oversight_mode", "must be one of " + ", ".join(mode.value for mode in Mode)) from None
+
+
+def _number(call: Call, name: str, least: int, most: int) -> int | None:
+    """A limit that an operator sets; out of its range it is refused, not clamped."""
+    if name not in call.fields:
+        return None
+    value = call.fields.number(name, least, -(2**31), 2**31 - 1)
+    if not least <= value <= most:
+        raise invalid(name, f"must be between {least} and {most}")
+    return value
 
 
 def _one_address(call: Call, name: str) -> str | None:

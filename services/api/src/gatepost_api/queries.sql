@@ -49,7 +49,10 @@ UPDATE mailbox SET
        default_gate_timing = coalesce($11::text, default_gate_timing),
        scheduling_enabled = coalesce($12::boolean, scheduling_enabled),
        mcp_configured = coalesce($13::boolean, mcp_configured),
-       drafting = coalesce($14::boolean, drafting)
+       drafting = coalesce($14::boolean, drafting),
+       undo_window_s = coalesce($15::integer, undo_window_s),
+       expires_after_s = coalesce($16::integer, expires_after_s),
+       rounds_max = coalesce($17::integer, rounds_max)
  WHERE tenant_id = $1 AND id = $2;
 
 -- list_ids --
@@ -646,7 +649,7 @@ SELECT m.id, a.row_id, a.record::jsonb->'data'->'facts' AS facts, m.ask, m.recip
        CASE WHEN o.id IS NOT NULL THEN ARRAY(
             SELECT DISTINCT said FROM message tagged CROSS JOIN unnest(tagged.person_tags) key
              CROSS JOIN LATERAL (VALUES (key), (key || '=' || (tagged.tags->>key))) words (said)
-             WHERE tagged.thread_id = m.thread_id AND tagged.tags ? key) ELSE '{}' END AS tags,
+             WHERE tagged.thread_id = m.thread_id AND tagged.person_tags <> '{}' AND tagged.tags ? key) ELSE '{}' END AS tags,
        d.approved, d.rejected, d.edit_words
   FROM audit_record a
   JOIN message m ON m.id = a.subject_id

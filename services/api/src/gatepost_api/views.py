@@ -90,6 +90,7 @@ def _head(mail: Row, eyes: Eyes) -> dict[str, Any]:
         "decided_by": mail["decided_by"],
         "decision": _decision(mail),
         "reason": mail["decision_note"] or mail["reason"],
+        "reason_code": mail["decision_reason_code"],
         "reasons": reasons_of(
             mail["quarantined_for"] if mail["direction"] == "inbound" else mail["reasons"],
             is_told=eyes.caller.is_person,

@@ -104,6 +104,8 @@ async def gather(store: Reader, message_id: str, revision: int | None = None, *,
         "surroundings", tenant, message["mailbox_id"], recipients, message["author"] or "", since,
         hourly_limit, thread_id, message_id, message["answers"] or "",
     )  # fmt: skip
+    if around["rules"] and original is not None:
+        original = await store.fetchrow("original", original["id"])
     is_reply = original is not None or any(m["direction"] == "inbound" for m in thread)
     case = Case(
         message=message, draft=draft, original=original, thread=thread, content=content,

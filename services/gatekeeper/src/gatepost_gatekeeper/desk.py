@@ -170,6 +170,10 @@ class Desk:
             rule_revision=judged.told["rule_revision"], data=judged.told,
         )  # fmt: skip
         if isinstance(step, Stayed):
+            if step.failed == ("NOT_LOOSER",):
+                # the mailbox became stricter since it was asked for: a person gets it, its text is adopted in the next round
+                await self._hold("T07", judged, ("tightened",))
+                return False
             waits = bool(step.failed and {"NOT_READ_ONLY", "NOT_LOOSER", "BY_AUTHOR"} & set(step.failed))
             if waits:
                 log.info("a draft cannot be taken up", message_id=message["id"], failed=step.failed)

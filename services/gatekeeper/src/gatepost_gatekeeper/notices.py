@@ -60,6 +60,7 @@ class Notices:
                     "id": message_id, "tenant_id": tenant_id, "mailbox_id": SYSTEM_MAILBOX,
                     "thread_id": derived_id("thr", at, about), "subject": content.subject,
                     "to_addresses": list(content.to), "author": AUTHOR, "author_kind": "service",
+                    "expires_at": release.expires_at,  # where it cannot leave, waiting ends with the grant
                 },
                 "rev": {name: value for name, value in draft.items() if name != "n"}, "thread": {"new": True},
                 "grant_token": release.grant, "due_at": release.due_at, "template": text.template,

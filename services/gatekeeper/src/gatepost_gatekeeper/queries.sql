@@ -31,7 +31,7 @@ SELECT message_id, n, kind, content_sha256, content, markdown, subject, recipien
   FROM revision WHERE message_id = $1 AND kind <> 'edit' ORDER BY n DESC LIMIT 1;
 
 -- original --
--- The mail being answered, where it is not among the newest of the thread.
+-- The mail being answered: where it is not among the newest of the thread, or a rule is to look at it.
 SELECT id, direction, header_from, to_addresses, cc_addresses, recipients, subject, flags, automatic, rfc_message_id, text,
        envelope_to, auth, left(reply_text, 65536) AS reply_text, has_attachments, rule_category, rule_revision
   FROM message WHERE id = $1;
@@ -39,8 +39,7 @@ SELECT id, direction, header_from, to_addresses, cc_addresses, recipients, subje
 -- thread_texts --
 -- What participants have said and were told on this thread, newest first.
 SELECT m.id, m.direction, m.header_from, m.to_addresses, m.cc_addresses, m.recipients, m.subject, m.flags, m.automatic,
-       m.rfc_message_id, m.envelope_to, m.auth, left(m.reply_text, 65536) AS reply_text, m.has_attachments, m.rule_category,
-       m.rule_revision, left(coalesce(m.text, r.markdown, ''), 65536) AS text
+       m.rfc_message_id, left(coalesce(m.text, r.markdown, ''), 65536) AS text
   FROM message m
   LEFT JOIN revision r ON r.message_id = m.id AND r.n = m.revision AND m.direction = 'outbound'
  WHERE m.thread_id = $1 AND m.state IN ('received', 'delivered') ORDER BY m.id DESC LIMIT 50;
@@ -73,7 +72,7 @@ SELECT ARRAY(SELECT address FROM suppression
                   WHERE conditions IS NOT NULL), '[]'::jsonb) AS rules,
        ARRAY(SELECT DISTINCT said FROM message tagged CROSS JOIN unnest(tagged.person_tags) key
               CROSS JOIN LATERAL (VALUES (key), (key || '=' || (tagged.tags->>key))) words (said)
-              WHERE tagged.thread_id = $7 AND tagged.tags ? key) AS tags,
+              WHERE tagged.thread_id = $7 AND tagged.person_tags <> '{}' AND tagged.tags ? key) AS tags,
        (SELECT count(*) FROM (SELECT 1 FROM message
                                WHERE mailbox_id = $2 AND direction = 'outbound' AND id > $5 AND released_at IS NOT NULL
                                LIMIT $6) recent) AS sent_in_hour,
@@ -238,7 +237,7 @@ SELECT m.id, m.header_from, m.envelope_to, m.to_addresses, m.auth, m.subject, m.
        left(m.reply_text, 65536) AS reply_text, left(m.text, 65536) AS text, r.rules,
        ARRAY(SELECT DISTINCT said FROM message tagged CROSS JOIN unnest(tagged.person_tags) key
               CROSS JOIN LATERAL (VALUES (key), (key || '=' || (tagged.tags->>key))) words (said)
-              WHERE tagged.thread_id = m.thread_id AND tagged.tags ? key) AS tags
+              WHERE tagged.thread_id = m.thread_id AND tagged.person_tags <> '{}' AND tagged.tags ? key) AS tags
   FROM message m
   JOIN LATERAL (SELECT jsonb_agg(jsonb_build_object('name', name, 'revision', revision, 'conditions', conditions,
                                                     'priority', priority)) AS rules
@@ -297,14 +296,15 @@ SELECT g.id, g.mailbox_id, g.name, g.mode, g.revision, g.granted_at FROM mode_gr
 
 -- sample_reviews --
 -- What people said of the lasting sample of a category since it was loosened, oldest first; the newest 500 count.
-SELECT * FROM (
-  SELECT m.id, m.decided_at, bool_or(d.action IN ('approve', 'edit_approve')) AS approved,
-         bool_or(d.action IN ('reject', 'send_back')) AS rejected, max(coalesce(d.edit_words, CASE WHEN d.action = 'edit_approve' THEN 1 END)) AS edit_words
-    FROM message m JOIN decision d ON d.message_id = m.id
-   WHERE m.mailbox_id = $1 AND m.direction = 'outbound' AND m.decided_at >= $3 AND m.rule_category = $2
-     AND 'sampled' = ANY (m.reasons)
-   GROUP BY m.id, m.decided_at ORDER BY m.decided_at DESC LIMIT 500) newest
- ORDER BY decided_at, id;
+SELECT m.id, m.decided_at, d.approved, d.rejected, d.edit_words
+  FROM (SELECT id, decided_at FROM message
+         WHERE mailbox_id = $1 AND rule_category = $2 AND decided_at >= $3 AND 'sampled' = ANY (reasons)
+         ORDER BY decided_at DESC LIMIT 500) m
+  JOIN LATERAL (SELECT bool_or(action IN ('approve', 'edit_approve')) AS approved,
+                       bool_or(action IN ('reject', 'send_back')) AS rejected,
+                       max(coalesce(edit_words, CASE WHEN action = 'edit_approve' THEN 1 END)) AS edit_words
+                  FROM decision WHERE message_id = m.id) d ON d.approved OR d.rejected
+ ORDER BY m.decided_at, m.id;
 
 -- accounts_waiting --
 -- Accounts where a mail has waited for a person since before $1, with how many wait in each mailbox.
