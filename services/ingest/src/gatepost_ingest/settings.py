@@ -28,6 +28,9 @@ class IngestSettings(BaseSettings):
     idle_s: float = Field(60, gt=0, description="A peer that says nothing for this long is let go.")
     data_s: float = Field(600, gt=0, description="Time for one whole mail.")
     store_s: float = Field(30, gt=0, description="Time to store a mail before the peer is asked to come back (451).")
+    stores_per_mailbox: int = Field(
+        16, ge=1, description="Mails of one mailbox stored at a time; the rest wait their turn."
+    )
     lookup_cache_s: float = Field(1, ge=0, description="How long an answer about a recipient is kept.")
     parse_threads: int = Field(2, ge=1, description="Mails read at a time.")
     parse_s: float = Field(10, gt=0, description="Time to read one mail; beyond it is kept aside unread.")
