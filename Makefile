@@ -74,6 +74,7 @@ compat: setup-dev $(VENV)-compat/.done  ## the published clients, in an environm
 kills: setup-dev  ## SIGKILL of every process under a flow of mail; counts what is lost or doubled
 	$(BIN)/python -m bench.kills $(ARGS)
 	$(BIN)/python -m bench.sender_kills $(SENDER_KILLS)
+	$(BIN)/python -m bench.ingest_kills $(INGEST_KILLS)
 bench: setup-dev  ## emails per second, CPU per email, latency, beside the bare limits of the same run
 	$(BIN)/python -m bench.run $(ARGS)
 	$(BIN)/python -m bench.signing

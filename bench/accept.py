@@ -138,6 +138,7 @@ def run(cell: Cell, name: str, address: tuple[str, int], recipient: str, gatepos
     before = {k: cpu_ms(pid) for k, pid in pids.items()}
     offered = asyncio.run(offer(*address, recipient, made, cell.connections))
     cell.note(name, offered)
+    print(f"  {cell.size}, {cell.connections} connections, {name}: {offered.rate:.0f}/s", file=sys.stderr, flush=True)
     if name == "gatepost" and offered.mails:
         cell.cpu.append({k: (cpu_ms(pid) - before[k]) / offered.mails for k, pid in pids.items()})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -25,8 +26,8 @@ mydestination =
 relay_domains = demo.test
 alias_maps =
 mynetworks = 127.0.0.0/8
-smtpd_recipient_restrictions = static:HOLD, permit_mynetworks
-smtpd_relay_restrictions = permit_mynetworks
+smtpd_client_restrictions = check_client_access static:HOLD
+smtpd_relay_restrictions = permit_mynetworks, reject_unauth_destination
 smtpd_client_connection_rate_limit = 0
 smtpd_client_connection_count_limit = 0
 message_size_limit = 50000000
@@ -64,7 +65,10 @@ class Postfix:
         if not master.exists():
             master = Path("/usr/share/postfix/master.cf.dist")
         lines = [line for line in master.read_text().splitlines() if not line.startswith("smtp      inet")]
-        (etc / "master.cf").write_text("\n".join([*lines, f"127.0.0.1:{self.port} inet n - n - 100 smtpd"]) + "\n")
+        unjailed = [
+            re.sub(r"^(\S+\s+\S+\s+\S+\s+\S+\s+)[yn-](\s)", r"\1n\2", line) for line in lines
+        ]  # the spool has no jail
+        (etc / "master.cf").write_text("\n".join([*unjailed, f"127.0.0.1:{self.port} inet n - n - 100 smtpd"]) + "\n")
         done = subprocess.run(["postfix", "-c", str(etc), "start"], capture_output=True, text=True, check=False)
         for _ in range(100):
             try:

@@ -14,6 +14,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 PER_CONNECTION = 10
+GIVE_UP_S = 60
+"""A connection whose ten mails take longer is given up."""
 
 
 @dataclass
@@ -56,6 +58,11 @@ class _Caller(asyncio.Protocol):
             self._result.errors["closed"] += 1
         if not self.closed.done():
             self.closed.set_result(None)
+
+    def hang_up(self) -> None:
+        """Nobody answers."""
+        self._mail = None
+        self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -116,7 +123,11 @@ async def offer(host: str, port: int, recipient: str, mails: Iterable[bytes], co
                 result.errors[type(error).__name__] += 1
                 await asyncio.sleep(0.01)
                 continue
-            await caller.closed
+            try:
+                await asyncio.wait_for(caller.closed, GIVE_UP_S)
+            except TimeoutError:
+                result.errors["silence"] += 1
+                caller.hang_up()
 
     begin = time.perf_counter()
     await asyncio.gather(*(one() for _ in range(connections)))

@@ -179,6 +179,23 @@ def test_the_daily_commands_answer(gatepost: Installation, words: tuple[str, ...
     assert expected in in_installation(gatepost, *words)
 
 
+def test_mail_of_the_past_is_brought_in(gatepost: Installation, tmp_path: Path) -> None:
+    """With what `gatepost up` wrote down; again is harmless; the API shows it and nobody answers it."""
+    address = gatepost.mailbox["address"]
+    mail = f"From: Ada <ada@past.example>\nTo: {address}\nSubject: Old\nMessage-ID: <old@past.example>\n\nHow long does delivery take?\n"
+    box = tmp_path / "old.mbox"
+    box.write_text(f"From ada Mon Nov 3 10:00:00 2025\n{mail}\n")
+    for _ in range(2):
+        said = in_installation(gatepost, "import", "mbox", str(box), "--mailbox", address)
+        assert "1 of 1 mails are stored." in said
+    refused = in_installation(gatepost, "import", "mbox", str(box), "--mailbox", "nobody@demo.test", code=1)
+    found = eventually(lambda: gatepost.inbound("<old@past.example>"), "the old mail")
+
+    assert "No recipient of this mail has a mailbox here." in refused
+    assert found["subject"] == "Old"
+    assert gatepost.call("GET", f"/v1/emails/{found['id']}")["automatic"] == ["imported"]
+
+
 def test_without_an_installation_a_command_says_how_to_get_one(tmp_path: Path) -> None:
     said = run(str(GATEPOST), "status", "--data", str(tmp_path), code=2)
 

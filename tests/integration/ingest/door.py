@@ -51,6 +51,7 @@ class Door:
         self.took: list[Arrived] = []
         self.error: Exception | None = None
         self.wait: Callable[[], Awaitable[Any]] | None = None
+        self.wait_for: Callable[[Arrived], Awaitable[None]] | None = None
         self.book = Book()
         self.settings = IngestSettings(port=0, hostname="mx.demo.test", **more)
         self.answers = Answers(self.settings, self.book, self.receive, Relays(RELAYS))
@@ -60,6 +61,8 @@ class Door:
     async def receive(self, mail: Arrived) -> tuple[str, ...]:
         if self.wait:
             await self.wait()
+        if self.wait_for:
+            await self.wait_for(mail)
         if self.error:
             raise self.error
         self.took.append(mail)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from gatepost_ingest.arrived import Arrived
 from integration.ingest.door import Opens, call
 
 
@@ -49,3 +50,33 @@ async def test_a_dripping_mail_ends(doors: Opens) -> None:
     task.cancel()
 
     assert door.took == []
+
+
+async def test_a_mail_bomb_waits_in_front_of_its_own_mailbox(doors: Opens) -> None:
+    """Forty mails to one address that store slowly; a mail to another is taken at once."""
+    door = await doors(stores_per_mailbox=3)
+    go, storing = asyncio.Event(), 0
+
+    async def wait(mail: Arrived) -> None:
+        nonlocal storing
+        if mail.recipients[0].mailbox.id == "mbx_1":
+            storing += 1
+            await go.wait()
+
+    door.wait_for = wait
+    peers = [await call(door) for _ in range(40)]
+    for peer in peers:
+        await peer.begin("support@demo.test")
+        await peer.say("DATA", "354")
+        peer.writer.write(b"bomb\r\n.\r\n")
+    other = await call(door)
+    await other.begin("small@demo.test")
+    await other.data(b"hello\r\n.\r\n", "250")
+    during = storing, len(door.took)
+    go.set()
+    for peer in peers:
+        await peer.expect("250")
+
+    assert during == (3, 1)
+    assert len(door.took) == 41
+    assert door.answers._turns._gates == {}

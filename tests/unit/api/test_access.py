@@ -71,6 +71,7 @@ def test_public_routes_are_few_and_known() -> None:
         "show_unsubscribe",
         "unsubscribe",
         "health",
+        "open_attachment",
         "openapi",
         "sign_up",
         "oauth_resource",

@@ -22,6 +22,7 @@ class Plan:
     host: str
     http_port: int
     smtp_port: int
+    inbound_port: int
     health_ports: dict[str, int]
     relay: tuple[str, int]
     provider: str
@@ -34,6 +35,11 @@ class Plan:
     def http_url(self) -> str:
         """Where clients reach the API."""
         return f"http://{self.host}:{self.http_port}"
+
+    @property
+    def inbound_url(self) -> str:
+        """Where raw mail may be posted."""
+        return f"http://127.0.0.1:{self.inbound_port}/inbound"
 
     def nats_url(self, user: str) -> str:
         """The broker, as this user."""
@@ -81,7 +87,14 @@ def _inherited(plan: Plan, service: str) -> dict[str, str]:
 def _addresses(plan: Plan, service: str) -> dict[str, str]:
     match service:
         case "ingest":
-            return {"GATEPOST_INGEST_HOST": plan.host, "GATEPOST_INGEST_PORT": str(plan.smtp_port)}
+            return {
+                "GATEPOST_INGEST_HOST": plan.host,
+                "GATEPOST_INGEST_PORT": str(plan.smtp_port),
+                "GATEPOST_INGEST_HTTP_PORT": str(plan.inbound_port),
+                "GATEPOST_INGEST_RELAYS_FILE": plan.inherited.get(
+                    "GATEPOST_INGEST_RELAYS_FILE", str(plan.data / "relays")
+                ),
+            }
         case "api":
             return {"GATEPOST_API_HOST": plan.host, "GATEPOST_API_PORT": str(plan.http_port)}
         case "drafter":

@@ -82,6 +82,7 @@ class _Run:
             host="127.0.0.1",
             http_port=claim(http_port, "the API"),
             smtp_port=claim(smtp_port, "SMTP"),
+            inbound_port=claim(0, "posted mail"),
             health_ports={name: claim(0, name) for name in SERVICES},
             relay=relay or ("127.0.0.1", (self.catcher or (0, 0))[0]),
             provider=provider,
@@ -130,6 +131,7 @@ class _Run:
         content: dict[str, Any] = {
             "http_url": plan.http_url,
             "smtp": {"host": plan.host, "port": plan.smtp_port},
+            "inbound": {"url": plan.inbound_url, "secret": self.secrets["relays"]["local"]},
             "nats_url": plan.nats_url("operator"),
             "database_url": plan.postgres.url(),
             "catcher_url": f"http://127.0.0.1:{self.catcher[1]}" if self.catcher else None,

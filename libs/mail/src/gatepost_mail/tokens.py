@@ -9,6 +9,7 @@ import base64
 import hashlib
 import hmac
 import re
+from dataclasses import dataclass
 
 SIZE = 10
 """Bytes of the HMAC that are kept: 80 bits."""
@@ -85,6 +86,36 @@ def base_address(address: str) -> str:
     """The mailbox behind a plus-address, lower case."""
     local, at, domain = address.lower().rpartition("@")
     return f"{local.partition('+')[0]}{at}{domain}"
+
+
+@dataclass(frozen=True)
+class AttachmentLink:
+    """One file of one mail, as its signed address names it."""
+
+    message_id: str
+    n: int
+    sha256: str
+    name: str
+
+
+def attachment_token(key: bytes, message_id: str, n: int, sha256: str, name: str, expires: int) -> str:
+    """What stands in the address of a file; good until `expires`, in seconds since 1970."""
+    parts = (message_id, str(n), sha256, name.encode("utf-8", "replace").decode().replace("\x00", ""), str(expires))
+    body = base64.urlsafe_b64encode("\x00".join(parts).encode()).decode().rstrip("=")
+    return f"{body}.{_tag(key, 'attachment', *parts)}"
+
+
+def read_attachment(key: bytes, token: str, now: int) -> AttachmentLink | None:
+    """The file, if the token is ours and its time is not over."""
+    body, _, tag = token.partition(".")
+    try:
+        parts = base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)).decode().split("\x00")
+    except ValueError:
+        return None
+    if len(parts) != 5 or not hmac.compare_digest(tag.encode(), _tag(key, "attachment", *parts).encode()):
+        return None
+    message_id, n, sha256, name, expires = parts
+    return AttachmentLink(message_id, int(n), sha256, name) if now < int(expires) else None
 
 
 def unsubscribe_token(key: bytes, mailbox_id: str, recipient: str) -> str:

@@ -64,6 +64,16 @@ ACCESS: tuple[Access, ...] = (
            doc="Read one mail. An agent's key marks it read."),
     Access("download_attachment", (READ,), "message.tenant_id", rest=(("GET", E + "/attachments/{attachment}"),),
            rpc="download_attachment", doc="The bytes of one attachment."),
+    Access("attachment_url", (READ,), "message.tenant_id", rest=(("GET", E + "/attachments/{attachment}/url"),),
+           doc="An address that gives one attachment to whoever has it, for an hour."),
+    Access("open_attachment", (PUBLIC,), "token", rest=(("GET", "/v1/attachments/{token}"),),
+           doc="What such an address gives: a download, nothing else."),
+    Access("list_quarantine", (SEE,), "message.tenant_id", rest=(("GET", "/v1/quarantine"),),
+           doc="Mail that is kept aside, with the reasons."),
+    Access("release_quarantined", (DECIDE,), "message.tenant_id", mutates=True,
+           rest=(("POST", "/v1/quarantine/{message_id}/release"),), doc="Let agents see a mail that is kept aside."),
+    Access("discard_quarantined", (DECIDE, OPERATOR), "message.tenant_id", mutates=True,
+           rest=(("POST", "/v1/quarantine/{message_id}/discard"),), doc="Throw away a mail that is kept aside."),
     Access("get_thread", (READ,), "thread.tenant_id",
            rest=(("GET", f"{M}/threads/{{thread_id}}"), ("GET", "/v1/threads/{thread_id}")), rpc="get_thread",
            zapier=(("GET", "/v1/emails/thread/{thread_id}"),), doc="A whole conversation, oldest first."),
@@ -300,7 +310,7 @@ ACCESS: tuple[Access, ...] = (
 
 _DOORS: dict[str, Door] = {
     "show_unsubscribe": "token", "unsubscribe": "token", "health": "meta", "openapi": "meta", "oauth_resource": "meta",
-    "signing_keys": "meta", "verify_page": "meta",
+    "signing_keys": "meta", "verify_page": "meta", "open_attachment": "token",
 }  # fmt: skip
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 from typing import Any
 
+from gatepost_api.attachments import attachment_content
 from gatepost_api.errors import Refusal
 from gatepost_api.lenient import Fields
 from gatepost_api.office import Call, Office, Reply
-from gatepost_api.reading import attachment_content
 from gatepost_api.status import Row
 from gatepost_api.views import email_view, stripped
 from gatepost_api.writing import send_email

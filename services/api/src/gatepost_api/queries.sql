@@ -175,6 +175,10 @@ UPDATE message SET tags = CASE WHEN $4 THEN $3::jsonb ELSE tags || $3::jsonb END
 -- delete_tag --
 UPDATE message SET tags = tags - $3::text, person_tags = array_remove(person_tags, $3::text) WHERE tenant_id = $1 AND id = $2 RETURNING tags;
 
+-- mail_of_attachment --
+-- Where the bytes of a signed address lie.
+SELECT m.id, m.tenant_id, m.mailbox_id, m.direction, m.raw_sha256 FROM message m WHERE m.id = $1;
+
 -- raw --
 SELECT r.bytes FROM raw r WHERE r.tenant_id = $1 AND r.mailbox_id = $2 AND r.sha256 = $3;
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
-import urllib.parse
-from collections.abc import Mapping
 from typing import Any
 
 from gatepost_api.aliases import PAGE, named
@@ -17,7 +14,6 @@ from gatepost_api.moments import after, cursor_for, iso
 from gatepost_api.office import Call, Office, Reply
 from gatepost_api.status import DIRECTIONS, WORDS, Filter, Row, filter_of
 from gatepost_api.views import email_view
-from gatepost_mail.parse import attachment_bytes
 from gatepost_runtime.spans import trace_id_of
 
 THREAD_MOST = 500
@@ -27,16 +23,17 @@ _MESSAGE_ID = re.compile(r"^msg_[0-9A-Z]{26}$")
 
 async def check_inbox(office: Office, call: Call) -> Reply:
     """One page of mails, newest first."""
-    return await _list(office, call, None)
+    return await list_mails(office, call, None)
 
 
 async def list_spam(office: Office, call: Call) -> Reply:
     """The same over all mailboxes; bare, it is the spam bucket."""
     bucket = None if call.fields.all("status") or call.fields.all("direction") else WORDS["spam_quarantined"]
-    return await _list(office, call, bucket)
+    return await list_mails(office, call, bucket)
 
 
-async def _list(office: Office, call: Call, chosen: Filter | None) -> Reply:
+async def list_mails(office: Office, call: Call, chosen: Filter | None) -> Reply:
+    """A page of the mails that the request, or `chosen`, names."""
     fields = call.fields
     direction = fields.text("direction")
     status = fields.text("status")
@@ -106,34 +103,6 @@ async def _attempts(office: Office, call: Call, message_id: str) -> list[dict[st
          "code": a["code"], "enhanced": a["enhanced"], "reply": a["reply"], "outcome": a["outcome"], "unknown": a["unknown"]}
         for a in rows
     ]  # fmt: skip
-
-
-async def download_attachment(office: Office, call: Call) -> Reply:
-    """The bytes of one attachment, by id or name; of two equal names the first."""
-    mail = await office.mail(call, call.fields.must("message_id"))
-    wanted = call.fields.must("attachment")
-    known = email_view(mail, office.eyes(call))["attachments"]
-    found = next((a for a in known if a["id"] == wanted), None) or next((a for a in known if a["name"] == wanted), None)
-    if found is None:
-        raise Refusal("not_found", "This mail has no such attachment.")
-    content = await attachment_content(office, mail, found)
-    if content is None:
-        raise Refusal("not_found", "The attachment is no longer stored.")
-    quoted = urllib.parse.quote(found["name"], safe="")
-    return Reply(
-        content, headers={"Content-Disposition": f"attachment; filename*=UTF-8''{quoted}", "X-Content-Type-Options": "nosniff"},
-        content_type="application/octet-stream",
-    )  # fmt: skip
-
-
-async def attachment_content(office: Office, mail: Row, attachment: Mapping[str, Any]) -> bytes | None:
-    """What is attached: cut from the raw mail when it came in, a blob when it is ours; None when it is gone."""
-    tenant, box = mail["tenant_id"], mail["mailbox_id"]
-    if mail["direction"] == "inbound":
-        raw = await office.store.fetchval("raw", tenant, box, mail["raw_sha256"])
-        return None if raw is None else await asyncio.to_thread(attachment_bytes, bytes(raw), int(attachment["id"]))
-    blob = await office.store.fetchval("blob", tenant, box, attachment["sha256"])
-    return None if blob is None else bytes(blob)
 
 
 async def get_thread(office: Office, call: Call) -> Reply:

@@ -18,6 +18,10 @@ class ApiSettings(BaseSettings):
     max_body_bytes: int = Field(36_700_160, gt=0, description="Largest request body, attachments included.")
     body_timeout_s: float = Field(30, gt=0, description="How long a caller may take to send its body.")
     max_attachments_bytes: int = Field(26_214_400, gt=0, description="Sum of one mail's attachments.")
+    blocked_files: str = Field(
+        "exe,com,scr,pif,bat,cmd,msi,msix,dll,cpl,js,jse,vbs,vbe,wsf,wsh,hta,jar,lnk,ps1,reg,iso,img,vhd,appx,apk",
+        description="Endings of files that only people may download, comma separated.",
+    )
     wait_delivered_s: float = Field(2.0, ge=0, le=10, description="How long an approval waits to see the delivery.")
     content_dedupe_s: int = Field(60, ge=0, description="Equal content from one caller is one mail within this time.")
     rate_per_minute: int = Field(

@@ -19,6 +19,7 @@ from gatepost_ingest.paths import domain_of, one_line_end
 from gatepost_ingest.settings import IngestSettings
 from gatepost_ingest.signing_in import Relays
 from gatepost_ingest.trace import caller_of
+from gatepost_ingest.turns import Turns
 
 log = structlog.get_logger()
 
@@ -50,6 +51,7 @@ class Answers:
         self._directory = directory
         self._receive = receive
         self._relays = relays or Relays("")
+        self._turns = Turns(settings.stores_per_mailbox)
         self._storing: set[asyncio.Future[tuple[str, ...]]] = set()
         self.listener: Listener | None = None
 
@@ -102,7 +104,7 @@ class Answers:
 
     async def store(self, mail: Arrived) -> tuple[str, ...]:
         """Store it; after TimeoutError it may still be stored: a peer that gave up does not undo what is committed."""
-        task = asyncio.ensure_future(self._receive(mail))
+        task = asyncio.ensure_future(self._in_turn(mail))
         self._storing.add(task)
         task.add_done_callback(self._storing.discard)
         await asyncio.wait({task}, timeout=self._settings.store_s)
@@ -110,6 +112,10 @@ class Answers:
             task.add_done_callback(_look_at)
             raise TimeoutError
         return task.result()
+
+    async def _in_turn(self, mail: Arrived) -> tuple[str, ...]:
+        async with self._turns.of(recipient.mailbox.id for recipient in mail.recipients):
+            return await self._receive(mail)
 
     async def finish(self) -> None:
         """Wait for mails whose peer has gone while they were being stored."""

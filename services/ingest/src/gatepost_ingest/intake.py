@@ -21,6 +21,7 @@ from gatepost_ingest.identity import Prover, refuse_forged
 from gatepost_ingest.judge import GATED, Verdict, judge
 from gatepost_ingest.reports import Finding, find, opted_out_by_header
 from gatepost_ingest.settings import IngestSettings
+from gatepost_ingest.spam import NO_FILTER, Spam, SpamFilter
 from gatepost_ingest.threads import Named, Place, named_by, place
 from gatepost_mail import tokens
 from gatepost_mail.authentication import Identity, foreign_results
@@ -42,6 +43,7 @@ class Read:
     parsed: Parsed
     report: Report | None
     identity: Identity
+    spam: Spam = NO_FILTER
 
 
 class Intake:
@@ -54,6 +56,7 @@ class Intake:
         self._free = asyncio.Semaphore(settings.parse_threads)
         self._readers = ThreadPoolExecutor(settings.parse_threads, thread_name_prefix="read-mail")
         self._prover = Prover(settings, self._readers)
+        self._spam = SpamFilter(settings)
 
     async def receive(self, arrived: Arrived) -> tuple[str, ...]:
         """Store the mail for each of its mailboxes; the ids, in their order."""
@@ -61,11 +64,12 @@ class Intake:
         claims = foreign_results(parsed.claimed_results, self._settings.hostname)
         identity = await self._prover.identify(arrived, [a.addr for a in parsed.authors], claims)
         refuse_forged(identity, self._settings, arrived, is_list="list" in parsed.automatic)
-        read = Read(parsed, report, identity)
+        read = Read(parsed, report, identity, await self._spam.ask(arrived))
         return tuple(await asyncio.gather(*(self._store_one(arrived, to, read) for to in arrived.by_mailbox())))
 
     async def close(self) -> None:
         """Give the reading threads back."""
+        await self._spam.close()
         self._readers.shutdown(wait=False, cancel_futures=True)
 
     async def _read(self, raw: bytes) -> tuple[Parsed, Report | None]:
@@ -89,7 +93,8 @@ class Intake:
 
     async def _store_one(self, arrived: Arrived, to: Recipient, read: Read) -> str:
         box, parsed, report = to.mailbox, read.parsed, read.report
-        verdict = judge(parsed, arrived, to, read.identity, came_back=await self._came_back(parsed, box))
+        came_back = await self._came_back(parsed, box)
+        verdict = judge(parsed, arrived, to, read.identity, came_back=came_back, spam=read.spam)
         named = named_by(parsed, to.address, self._key, report.rfc_message_ids if report else ())
         where = await self._place(parsed, named, to)
         finding = opted_out_by_header(parsed.subject, box.id, self._key)
@@ -197,7 +202,7 @@ def payload_of(
             "sent_at": parsed.date, "has_attachments": bool(parsed.attachments),
             "automatic": list(verdict.automatic), "flags": [*verdict.flags, *where.flags],
             "auth": read.identity.as_object(),
-            "spam_verdict": "clean" if verdict.is_fine else "quarantined",
+            "spam_score": read.spam.score, "spam_verdict": spam_verdict(read.spam, verdict),
             "quarantined_for": list(verdict.quarantined_for), "in_reply_to_id": where.in_reply_to_id,
             "expires_at": expires,
         },
@@ -206,6 +211,11 @@ def payload_of(
              "inline": a.inline} for a in parsed.attachments
         ],
     }  # fmt: skip
+
+
+def spam_verdict(spam: Spam, verdict: Verdict) -> str:
+    """The filter's word; mail that is kept aside for another reason counts as quarantined."""
+    return spam.verdict if spam.verdict != "clean" else "clean" if verdict.is_fine else "quarantined"
 
 
 def _read(raw: bytes) -> tuple[Parsed, Report | None]:

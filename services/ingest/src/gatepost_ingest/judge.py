@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gatepost_ingest.arrived import Arrived, Recipient
+from gatepost_ingest.spam import NO_FILTER, Spam
 from gatepost_mail import tokens
 from gatepost_mail.authentication import Identity
 from gatepost_mail.parse import Parsed
@@ -33,7 +34,10 @@ class Verdict:
         return not self.quarantined_for
 
 
-def judge(parsed: Parsed, arrived: Arrived, to: Recipient, identity: Identity, *, came_back: bool = False) -> Verdict:
+def judge(
+    parsed: Parsed, arrived: Arrived, to: Recipient, identity: Identity, *, came_back: bool = False,
+    spam: Spam = NO_FILTER,
+) -> Verdict:  # fmt: skip
     """The verdict on one mail for one mailbox; `came_back`: this mailbox sent it itself.
 
     Mail of the past (the door `import`) is shown as it was and never answered: own mails are a part of it.
@@ -55,6 +59,10 @@ def judge(parsed: Parsed, arrived: Arrived, to: Recipient, identity: Identity, *
         aside += [reason for reason in ("own_message", "own_address") if reason in never]
     if "unreadable" in parsed.defects:
         aside.append("malformed")
+    if spam.verdict != "clean":
+        aside.append("spam")
+    if spam.is_unknown:
+        flags.append("spam_unknown")
     if not arrived.sender:
         never.append("null_sender")
     if not parsed.from_address:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ipaddress
 from functools import cache
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gatepost_ingest.trace import Network
@@ -28,6 +28,9 @@ class IngestSettings(BaseSettings):
     idle_s: float = Field(60, gt=0, description="A peer that says nothing for this long is let go.")
     data_s: float = Field(600, gt=0, description="Time for one whole mail.")
     store_s: float = Field(30, gt=0, description="Time to store a mail before the peer is asked to come back (451).")
+    stores_per_mailbox: int = Field(
+        16, ge=1, description="Mails of one mailbox stored at a time; the rest wait their turn."
+    )
     lookup_cache_s: float = Field(1, ge=0, description="How long an answer about a recipient is kept.")
     parse_threads: int = Field(2, ge=1, description="Mails read at a time.")
     parse_s: float = Field(10, gt=0, description="Time to read one mail; beyond it is kept aside unread.")
@@ -60,6 +63,11 @@ class IngestSettings(BaseSettings):
     http_port: int | None = Field(
         None, ge=0, le=65535, description="Port for posted mail (POST /inbound); needs RELAYS_FILE. Empty: none."
     )
+    rspamd_url: str = Field("", description="rspamd worker that judges mail, e.g. http://127.0.0.1:11333; empty: none.")
+    rspamd_password: SecretStr = Field(SecretStr(""), description="Its password, where it asks for one.")
+    rspamd_password_file: Path | None = Field(None, description="File that holds it.")
+    rspamd_s: float = Field(5, gt=0, description="Time to wait for it; then the mail is taken unjudged, and flagged.")
+    rspamd_questions: int = Field(20, ge=1, description="Mails that it is asked about at a time.")
     imap_file: Path | None = Field(None, description="TOML file with the IMAP accounts to read, see docs/mail-in.md.")
 
     @property
@@ -71,6 +79,16 @@ class IngestSettings(BaseSettings):
     def relay_networks(self) -> tuple[Network, ...]:
         """Whose Received lines are believed."""
         return _networks(self.relays)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_password(cls, values: Any) -> Any:
+        if isinstance(values, dict) and (file := values.get("rspamd_password_file")):
+            try:
+                return {**values, "rspamd_password": Path(str(file)).read_text(encoding="utf-8").strip()}
+            except OSError as error:
+                raise ValueError(f"GATEPOST_INGEST_RSPAMD_PASSWORD_FILE: {file}: {error.strerror}") from None
+        return values
 
     @model_validator(mode="after")
     def _is_complete(self) -> Self:
