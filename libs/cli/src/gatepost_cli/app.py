@@ -19,6 +19,7 @@ from gatepost_cli.status import status
 from gatepost_cli.stopping import pause, pauses, resume
 from gatepost_cli.suppression import suppression
 from gatepost_cli.up import up
+from gatepost_cli.why import why
 
 app = typer.Typer(
     help="Email infrastructure for AI agents, with a human at the gate.",
@@ -26,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (up, demo, review, status, pause, resume, pauses, mode, evidence, dry_run, migrate, reconcile, replay):
+for command in (up, demo, review, status, why, pause, resume, pauses, mode, evidence, dry_run, migrate, reconcile, replay):
     app.command()(command)
 GROUPS = {
     "upgrade": upgrade, "category": category, "allow": allow, "audit": audit, "import": imports, "keys": keys, "mailbox": mailbox,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, MutableSet, Sequence
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import quote
 
 import httpx2
 
@@ -53,6 +54,10 @@ class MultimailClient:
     def status(self) -> Json:
         """What is left to do, by stage."""
         return self._do(Ask("GET", "/v1/status"))
+
+    def why(self, message_id: str) -> Json:
+        """The chain of verdicts on a mail."""
+        return self._do(Ask("GET", f"/v1/emails/{quote(message_id, safe='')}/why"))
 
     # -- writing ---------------------------------------------------------------------------------------------------
 

@@ -54,7 +54,8 @@ async def wire(service: Service) -> Wired:
     public_url = str(service.settings.public_url)
     telling = Telling(steps, notices, public_url=public_url, digest_after_s=settings.digest_after_s)
     limits = Limits(
-        hourly=hourly, per_thread=settings.loop_limit, home_hosts=(home,), sample_key=grants.derived("sample"),
+        hourly=hourly, per_thread=settings.loop_limit,
+        per_correspondent=settings.correspondent_limit, home_hosts=(home,), sample_key=grants.derived("sample"),
         sample_rate=settings.sample_rate,
     )  # fmt: skip
     receipts = Receipts(service.store, service.keys.checkpoint_private)

@@ -80,6 +80,9 @@ SELECT ARRAY(SELECT address FROM suppression
        (SELECT count(*) FROM message
          WHERE thread_id = $7 AND direction = 'outbound' AND id <> $8
            AND released_at > now() - interval '1 hour') AS answered_in_hour,
+       (SELECT coalesce(max(written.times), 0) FROM (SELECT count(*) AS times FROM delivery
+         WHERE mailbox_id = $2 AND recipient = ANY($3::text[]) AND queued_at > now() - interval '1 hour'
+           AND message_id <> $8 GROUP BY recipient) written) AS written_in_hour,
        EXISTS (SELECT 1 FROM message
                 WHERE answers = $9 AND author = $4 AND id <> $8
                   AND state IN ('released', 'sending', 'deferred', 'uncertain', 'delivered')) AS is_duplicate;
