@@ -58,7 +58,21 @@ PHONE = (
 """Signatures that phones and programs put below, in which nobody said anything."""
 
 PHONE_STARTS = frozenset(
-    {"sent", "get", "von", "mit", "gesendet", "diese", "enviado", "inviato", "verzonden", "verstuurd", "sendt", "dikirim", "trimis"}
+    {
+        "sent",
+        "get",
+        "von",
+        "mit",
+        "gesendet",
+        "diese",
+        "enviado",
+        "inviato",
+        "verzonden",
+        "verstuurd",
+        "sendt",
+        "dikirim",
+        "trimis",
+    }
 )
 """Their first words, where these are written in ASCII."""
 
