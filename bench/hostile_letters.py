@@ -6,6 +6,7 @@ The same seed makes the same mails. Most are small, one in a hundred is about a 
 from __future__ import annotations
 
 import base64
+import math
 import random
 import zlib
 from collections.abc import Callable, Iterator
@@ -27,6 +28,11 @@ HEADERS = ("From", "To", "Cc", "Reply-To", "Sender", "Subject", "Date", "Message
            "ARC-Message-Signature", "ARC-Authentication-Results", "Authentication-Results", "X-Failed-Recipients", "Delivered-To", "MIME-Version")  # fmt: skip
 
 Maker = Callable[[random.Random], bytes]
+
+
+def size(rng: random.Random, least: int, most: int) -> int:
+    """Small ones are many and large ones few: each order of magnitude is as likely as another."""
+    return int(math.exp(rng.uniform(math.log(least), math.log(most))))
 
 
 def head(rng: random.Random, *more: bytes) -> bytes:
@@ -93,14 +99,12 @@ def tree(rng: random.Random) -> bytes:
 
 def many_parts(rng: random.Random) -> bytes:
     return (
-        head(rng, b"Content-Type: multipart/mixed; boundary=b")
-        + b"\r\n"
-        + b"--b\r\n\r\nx\r\n" * rng.randrange(500, 20_000)
+        head(rng, b"Content-Type: multipart/mixed; boundary=b") + b"\r\n" + b"--b\r\n\r\nx\r\n" * size(rng, 10, 20_000)
     )
 
 
 def deep(rng: random.Random) -> bytes:
-    levels = rng.randrange(40, 4_000)
+    levels = size(rng, 40, 4_000)
     return (
         head(rng)
         + b"".join(b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n) for n in range(levels))
@@ -110,38 +114,36 @@ def deep(rng: random.Random) -> bytes:
 
 def nested_mails(rng: random.Random) -> bytes:
     return (
-        b"".join(head(rng, b"Content-Type: message/rfc822") + b"\r\n" for _ in range(rng.randrange(2, 400)))
+        b"".join(head(rng, b"Content-Type: message/rfc822") + b"\r\n" for _ in range(size(rng, 2, 400)))
         + b"Subject: last\r\n\r\nx"
     )
 
 
 def fat_header(rng: random.Random) -> bytes:
     name = rng.choice(HEADERS).encode()
-    size = rng.randrange(1_000, 400_000)
-    value = rng.choice((b"x" * size, b"<a@b.c> " * (size // 8), b"a@b.c, " * (size // 7), b"(" * size, b'"' * size, b"=?utf-8?q?=C3=BC?= " * (size // 20),
-                        b"\r\n ".join([b"fold"] * (size // 8)), b"a=b; " * (size // 5), b"<" * size, b"name*0*=x; " * (size // 11)))  # fmt: skip
+    length = size(rng, 100, 400_000)
+    value = rng.choice((b"x" * length, b"<a@b.c> " * (length // 8), b"a@b.c, " * (length // 7), b"(" * length, b'"' * length, b"=?utf-8?q?=C3=BC?= " * (length // 20),
+                        b"\r\n ".join([b"fold"] * (length // 8)), b"a=b; " * (length // 5), b"<" * length, b"name*0*=x; " * (length // 11)))  # fmt: skip
     return head(rng) + name + b": " + value + b"\r\n\r\nbody"
 
 
 def many_headers(rng: random.Random) -> bytes:
     name = rng.choice(HEADERS).encode()
     return (
-        head(rng)
-        + (name + b": " + any_value(rng).replace(b"\n", b"") + b"\r\n") * rng.randrange(100, 5_000)
-        + b"\r\nbody"
+        head(rng) + (name + b": " + any_value(rng).replace(b"\n", b"") + b"\r\n") * size(rng, 20, 5_000) + b"\r\nbody"
     )
 
 
 def html_bomb(rng: random.Random) -> bytes:
     piece = rng.choice((b"<div>", b"<a ", b"<!--", b"<p style='", b"&#", b"</", b"<![CDATA[", b"<b><i>", b"<table>", b"<blockquote>", b"<style>", b"<ul><li>",
                         b"<td bgcolor=", b"\xe2\x80\x8b", b"<svg><style><img>"))  # fmt: skip
-    return head(rng, b"Content-Type: text/html; charset=utf-8") + b"\r\n" + piece * rng.randrange(1_000, 120_000)
+    return head(rng, b"Content-Type: text/html; charset=utf-8") + b"\r\n" + piece * size(rng, 50, 120_000)
 
 
 def quote_bomb(rng: random.Random) -> bytes:
     line = rng.choice((b"> " * 40 + b"x", b">" * 900, b"On Mon, Jan 1, 2026 at 9:00 x <a@b.c> wrote:", b"From: a", b"-----Original Message-----", b"-- ", b"-",
                        b"On 1.1.2026", b"_" * 60, b"Sent from my phone", b"a:", b"2026-01-01 10:00 <a@b.c>:", b"\xe2\x80\x8f", b" " * 200))  # fmt: skip
-    return head(rng) + b"\r\n" + (line + b"\r\n") * rng.randrange(100, 20_000)
+    return head(rng) + b"\r\n" + (line + b"\r\n") * size(rng, 20, 20_000)
 
 
 def report(rng: random.Random) -> bytes:
@@ -169,7 +171,7 @@ def signatures(rng: random.Random) -> bytes:
 
 
 def zipped(rng: random.Random) -> bytes:
-    bomb = zlib.compress(b"\0" * 20_000_000)
+    bomb = zlib.compress(b"\0" * size(rng, 10_000, 20_000_000))
     return (
         head(rng, b"Content-Type: application/zip; name=a.zip", b"Content-Transfer-Encoding: base64")
         + b"\r\n"
@@ -186,7 +188,7 @@ def lines(rng: random.Random) -> bytes:
     return (
         head(rng, b"Content-Type: " + kind, b"Content-Transfer-Encoding: " + encoding)
         + b"\r\n"
-        + line * rng.randrange(1_000, 300_000)
+        + line * size(rng, 100, 300_000)
     )
 
 
