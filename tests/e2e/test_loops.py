@@ -27,7 +27,9 @@ def quiet(gatepost: Installation) -> bool:
 def test_two_autonomous_systems_stop_after_one_reply_each(gatepost: Installation) -> None:
     """Each reply is carried to the other mailbox as the other system would get it, byte for byte, until both rest."""
     here, there = gatepost.mailbox_in("autonomous")["address"], f"loop-{time.time_ns()}@demo.test"
-    gatepost.call("POST", "/v1/mailboxes", {"address": there, "oversight_mode": "gated_send"}, key="operator")
+    gatepost.call(
+        "POST", "/v1/mailboxes", {"address": there, "oversight_mode": "gated_send", "drafting": True}, key="operator"
+    )
     question = gatepost.write(to=here, sender=f"Other System <{there}>", text="How long does delivery take?")
     carried: set[str] = set()
 

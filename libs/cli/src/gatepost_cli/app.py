@@ -18,6 +18,7 @@ from gatepost_cli.review import review
 from gatepost_cli.status import status
 from gatepost_cli.stopping import pause, pauses, resume
 from gatepost_cli.suppression import suppression
+from gatepost_cli.threads import thread
 from gatepost_cli.up import up
 from gatepost_cli.why import why
 
@@ -33,6 +34,7 @@ GROUPS = {
     "upgrade": upgrade, "category": category, "allow": allow, "audit": audit, "import": imports, "keys": keys, "mailbox": mailbox,
     "streams": streams, "events": events, "dead": dead,
     "domains": domains, "suppression": suppression,
+    "thread": thread,
 }  # fmt: skip
 for name, group in GROUPS.items():
     app.add_typer(group, name=name)

@@ -137,6 +137,10 @@ class MultimailClient:
         """Any other call of the interface, e.g. `call("GET", "/v1/pauses")`."""
         return self._do(Ask(method, path, params, body))
 
+    def post(self, path: str, body: Mapping[str, Any] | None = None) -> Json:
+        """Any other call of the API, by its path."""
+        return self._do(Ask("POST", path, body=body or {}))
+
     # -- the line --------------------------------------------------------------------------------------------------
 
     def _read(self, name: str, **params: Any) -> Json:

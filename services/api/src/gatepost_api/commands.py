@@ -29,6 +29,7 @@ from gatepost_api import (
     spam,
     stopping,
     suppressions,
+    threads,
     wellknown,
     writing,
 )
@@ -42,6 +43,9 @@ COMMANDS: dict[str, CommandFunction] = {
     "read_email": reading.read_email,
     "download_attachment": reading.download_attachment,
     "get_thread": reading.get_thread,
+    "merge_threads": threads.merge_threads,
+    "split_thread": threads.split_thread,
+    "undo_thread_move": threads.undo_thread_move,
     "send_email": writing.send_email,
     "reply_email": writing.reply_email,
     "cancel_message": deciding.cancel_message,

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from gatepost_contracts.commands import (
     Cancel,
     Decide,
+    MoveMails,
     Pause,
     RedeemUpgrade,
     RemoveSuppression,
@@ -32,6 +33,7 @@ from gatepost_gatekeeper.receipts import Receipts
 from gatepost_gatekeeper.settings import GatekeeperSettings
 from gatepost_gatekeeper.steps import Steps
 from gatepost_gatekeeper.telling import Telling
+from gatepost_gatekeeper.threads import Threads
 from gatepost_gatekeeper.timers import Timers
 from gatepost_gatekeeper.upgrades import Upgrades
 from gatepost_gatekeeper.world import World
@@ -88,6 +90,7 @@ async def wire(service: Service) -> Wired:
             RequestUpgrade: upgrades.request,
             RedeemUpgrade: upgrades.redeem,
             RemoveSuppression: world.remove_suppression,
+            MoveMails: Threads(world_steps).move,
         },
         tasks=(timers.run, writer.run, auditor.run),
     )

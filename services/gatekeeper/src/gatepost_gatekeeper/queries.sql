@@ -318,3 +318,11 @@ SELECT w.tenant_id, min(w.oldest_at) AS oldest_at,
   JOIN mailbox b ON b.id = w.mailbox_id
   JOIN tenant t ON t.id = w.tenant_id AND t.oversight_email IS NOT NULL
  GROUP BY 1 HAVING min(w.oldest_at) < $1;
+
+-- thread_of_tenant --
+-- A thread and the mailbox it belongs to.
+SELECT id, mailbox_id FROM thread WHERE id = $1 AND tenant_id = $2;
+
+-- thread_move --
+-- A move that a person made, to be taken back.
+SELECT id, mailbox_id, kind, from_thread, to_thread, message_ids FROM thread_move WHERE id = $1 AND tenant_id = $2;
