@@ -28,7 +28,22 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (up, demo, review, status, why, pause, resume, pauses, mode, evidence, dry_run, migrate, reconcile, replay):
+for command in (
+    up,
+    demo,
+    review,
+    status,
+    why,
+    pause,
+    resume,
+    pauses,
+    mode,
+    evidence,
+    dry_run,
+    migrate,
+    reconcile,
+    replay,
+):
     app.command()(command)
 GROUPS = {
     "upgrade": upgrade, "category": category, "allow": allow, "audit": audit, "import": imports, "keys": keys, "mailbox": mailbox,
