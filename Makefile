@@ -14,7 +14,7 @@ UV      := $(BIN)/uv
 MEMBERS := $(sort $(dir $(wildcard libs/*/pyproject.toml services/*/pyproject.toml)))
 TOMLS   := pyproject.toml $(addsuffix pyproject.toml,$(MEMBERS))
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev up demo test check fresh lint types unit integration e2e prove kills hostile bench lock k8s-render k8s-static clean docs bench-webhooks
+.PHONY: help setup setup-dev up demo test check fresh lint types unit integration e2e prove kills bench lock k8s-render k8s-static clean docs bench-webhooks
 
 help:  ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -67,6 +67,7 @@ e2e: setup-dev  ## the README's story with real processes
 kills: setup-dev  ## SIGKILL of every process under a flow of mail; counts what is lost or doubled
 	$(BIN)/python -m bench.kills $(ARGS)
 	$(BIN)/python -m bench.sender_kills $(SENDER_KILLS)
+.PHONY: hostile
 hostile: setup-dev  ## 20,000 hostile mails: none raises, none is lost, every byte is kept, none takes a second to read
 	$(BIN)/python -m bench.hostile_mail $(ARGS)
 bench: setup-dev  ## emails per second, CPU per email, latency, beside the bare limits of the same run
