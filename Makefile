@@ -75,6 +75,9 @@ kills: setup-dev  ## SIGKILL of every process under a flow of mail; counts what 
 	$(BIN)/python -m bench.kills $(ARGS)
 	$(BIN)/python -m bench.sender_kills $(SENDER_KILLS)
 	$(BIN)/python -m bench.ingest_kills $(INGEST_KILLS)
+.PHONY: hostile
+hostile: setup-dev  ## 20,000 hostile mails: none raises, none is lost, every byte is kept, none takes a second to read
+	$(BIN)/python -m bench.hostile_mail $(ARGS)
 bench: setup-dev  ## emails per second, CPU per email, latency, beside the bare limits of the same run
 	$(BIN)/python -m bench.run $(ARGS)
 	$(BIN)/python -m bench.signing

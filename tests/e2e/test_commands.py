@@ -145,6 +145,19 @@ def test_the_help_of_the_readme() -> None:
     assert "review" in run(str(GATEPOST), "--help")
 
 
+def test_why_tells_how_a_mail_came_and_where_it_stands(gatepost: Installation) -> None:
+    asked = gatepost.write(subject="Why?")
+    held = gatepost.held_for(asked)
+    inbound = gatepost.inbound(asked)
+    assert inbound is not None
+    came, waits = in_installation(gatepost, "why", inbound["id"]), in_installation(gatepost, "why", held["id"])
+
+    assert "(T01): new -> received, by system ingest" in came
+    assert "opened a thread: it names no mail that is known here" in came
+    assert "drafted -> held" in waits
+    assert in_installation(gatepost, "why", "msg_" + "0" * 26, code=1)
+
+
 def _commands() -> list[tuple[str, ...]]:
     found: list[tuple[str, ...]] = [()]
     for name, command in get_command(app).commands.items():  # type: ignore[attr-defined]

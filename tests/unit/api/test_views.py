@@ -243,7 +243,7 @@ def test_the_word_for_each_state_is_also_a_filter(values: dict[str, Any], word: 
 
 
 def test_messages_are_what_participants_saw() -> None:
-    thread = {"id": "thr_1", "external_id": "zd-1", "mailbox_id": "mbx_1", "related_thread_id": None, "subject": "Re: Hi",
+    thread = {"id": "thr_1", "external_id": "zd-1", "mailbox_id": "mbx_1", "related_thread_id": None, "merged_into": None, "subject": "Re: Hi",
               "participants": ["a@b.test"], "last_activity": NOW, "metadata": {}, "tags": {}, "head": "msg_1"}  # fmt: skip
     mails = [row(text="Q"), outbound(id="msg_2"), outbound(id="msg_3", state="delivered", delivered_at=NOW)]
 

@@ -77,6 +77,7 @@ def test_a_recipient_nobody_named_is_held() -> None:
         ({"thread": (THREAD | {"flags": ["suspected_injection"]},)}, Verdict.HOLD, "suspected_injection"),
         ({"original": ORIGINAL | {"automatic": ["auto-submitted"]}}, Verdict.HOLD, "loop_risk"),
         ({"answered_in_hour": 10}, Verdict.HOLD, "loop_risk"),
+        ({"written_in_hour": 20}, Verdict.HOLD, "loop_risk"),
         ({"is_duplicate": True}, Verdict.HOLD, "possible_duplicate"),
         ({"message": MESSAGE | {"mode": "gated_send"}}, Verdict.HOLD, "gated"),
         ({"message": MESSAGE | {"ceiling": "gated_send"}}, Verdict.HOLD, "gated"),

@@ -89,6 +89,46 @@ def test_somebody_who_was_addressed_joins_and_is_marked() -> None:
     assert (where.thread_id, where.flags) == ("t", ("new_on_thread",))
 
 
+OURS_RFC = tokens.message_id_for(KEY, OURS, THREAD, "demo.test")
+STRANGER, ADA = "From: Ada Customer <mallory@evil.example>", "From: Ada <ada@c.example>"
+
+
+@pytest.mark.parametrize(
+    ("headers", "address", "disowned", "why"),
+    [
+        ((ADA, f"In-Reply-To: {OURS_RFC}"), "", False, {"thread": "joined", "named_by": "token"}),
+        ((ADA, f"In-Reply-To: {OURS_RFC.upper()}"), "", False, {"thread": "joined", "named_by": "token"}),
+        ((ADA, f"References: <x@y> {OURS_RFC}"), "", False, {"thread": "joined", "named_by": "token"}),
+        ((ADA, "In-Reply-To: <q@c.example>"), "", False, {"thread": "joined", "named_by": "reference"}),
+        ((ADA,), tokens.plus_address(KEY, BOX.address, THREAD), False, {"thread": "joined", "named_by": "plus_address"}),
+        ((ADA, "In-Reply-To: <0100018c0000aaaa-1111@eu-west-1.amazonses.com>"), "", False, {"thread": "joined", "named_by": "provider"}),
+        ((ADA, f"In-Reply-To: {OURS_RFC}"), "", True, {"thread": "new", "named_by": "token", "refused": "author_unproven"}),
+        ((STRANGER, f"In-Reply-To: {OURS_RFC}"), "", False, {"thread": "new", "named_by": "token", "refused": "not_a_participant"}),
+        ((STRANGER, f"References: {OURS_RFC}", "In-Reply-To: <q@c.example>"), "", False, {"thread": "new", "named_by": "token", "refused": "not_a_participant"}),
+        ((STRANGER,), tokens.plus_address(KEY, BOX.address, THREAD), False, {"thread": "new", "named_by": "plus_address", "refused": "not_a_participant"}),
+        ((ADA, f"In-Reply-To: {OURS_RFC.replace('.', '.a', 1)}"), "", False, {"thread": "new", "named_by": "nothing"}),
+        ((ADA, "Subject: Re: A question"), "", False, {"thread": "new", "named_by": "nothing"}),
+    ],
+)  # fmt: skip
+def test_the_thread_rules_hold_on_forged_headers(
+    headers: Any, address: str, disowned: bool, why: dict[str, str]
+) -> None:
+    """A copied Message-ID, a guessed subject or a stolen name joins nothing; the thread meant is remembered."""
+    parsed = mail(*headers)
+    named = named_by(parsed, address or BOX.address, KEY)
+    rows = [
+        row for row in (known(), known(message="msg_q", rfc="<q@c.example>"), known(message=None),
+                        known(message="msg_s", rfc="0100018c0000aaaa-1111"))
+        if row["message_id"] in named.message_ids or row["rfc"] in named.rfc_message_ids
+        or row["rfc"] in named.remote_ids or (row["message_id"] is None and named.thread_id == THREAD)
+    ]  # fmt: skip
+    where = place(parsed, named, rows, BOX.address, is_disowned=disowned)
+
+    assert dict(where.why) == why
+    assert where.thread_id == (THREAD if why["thread"] == "joined" else None)
+    assert where.related_thread_id == (THREAD if "refused" in why else None)
+
+
 def sent(recipient: str = "ada@c.example", state: str = "delivered", n: int = 1) -> dict[str, str]:
     return {"message_id": OURS, "delivery_id": f"{OURS}.1.{n}", "recipient": recipient, "state": state}
 
@@ -101,7 +141,9 @@ def sent(recipient: str = "ada@c.example", state: str = "delivered", n: int = 1)
         (Report("dsn", "failed", "5.1.1", None), [sent(), sent("b@c.example", n=2)], False, None),
         (Report("dsn", "failed", "5.1.1", "ada@c.example"), [sent(state="held")], False, None),
         (Report("dsn", "failed", "5.1.1", "ada@c.example"), [], False, None),
+        (Report("dsn", "failed", "5.1.1", "b@c.example"), [sent(), sent("b@c.example", n=2)], False, None),
         (Report("arf"), [sent()], True, "ada@c.example"),
+        (Report("arf", feedback="not-spam"), [sent()], True, None),
         (Report("arf"), [], False, None),
         (Report("opt_out"), [sent()], True, "ada@c.example"),
         (Report("opt_out"), [sent("b@c.example")], False, None),
@@ -115,6 +157,20 @@ def test_only_mail_that_left_proves_anything(
     finding = find(report, "ada@c.example", rows)
 
     assert (finding.proven, finding.suppress) == (proven, suppress)
+
+
+def test_a_return_path_proves_its_own_recipient_and_no_other() -> None:
+    """One of two recipients cannot report on the other, whatever the report names."""
+    rows = [sent(), sent("b@c.example", n=2)]
+    finding = find(Report("dsn", "failed", "5.1.1", "b@c.example", severity="hard"), "x", rows, f"{OURS}.1.1")
+
+    assert (finding.proven, finding.about_delivery_id, finding.severity) == (True, f"{OURS}.1.1", "hard")
+
+
+def test_a_proven_author_opts_out_without_naming_a_mail() -> None:
+    """An empty mail with the word as its subject names nothing; anybody could send one in another's name."""
+    assert find(Report("opt_out"), "ada@c.example", [], is_proven_author=True).suppress == "ada@c.example"
+    assert find(Report("opt_out"), "ada@c.example", []).suppress is None
 
 
 def test_an_unsubscribe_token_counts_in_its_own_mailbox_only() -> None:

@@ -161,29 +161,8 @@ def test_tokens_say_what_they_name_and_nobody_can_make_one_up() -> None:
     assert tokens.base_address("Support+x.y@Demo.test") == "support@demo.test"
 
 
-def test_a_return_path_names_its_delivery() -> None:
-    path = tokens.bounce_address(KEY, "support@demo.test", f"{MSG}.2.1")
-
-    assert tokens.read_bounce(KEY, path.upper()) == f"{MSG}.2.1"
-    assert tokens.read_bounce(b"x" * 32, path) is None
-    assert tokens.read_bounce(KEY, path.replace(".2.1.", ".2.2.")) is None
-    assert len(path.partition("@")[0]) <= 64
-    assert tokens.bounce_address(KEY, "a" * 40 + "@demo.test", f"{MSG}.1.1") == "a" * 40 + "@demo.test"
-
-
-def test_a_return_path_names_one_delivery_and_nobody_can_make_one_up() -> None:
-    address = tokens.return_path(KEY, "Support@demo.test", f"{MSG}.2.13")
-
-    assert tokens.read_return_path(KEY, address.upper()) == (MSG, f"{MSG}.2.13")
-    assert tokens.read_return_path(b"x" * 32, address) is None
-    assert tokens.read_return_path(KEY, address.replace(".2.13.", ".2.14.")) is None
-    assert tokens.base_address(address) == "support@demo.test"
-    assert len(address.rpartition("@")[0]) <= 64
-    assert tokens.return_path(KEY, "a" * 30 + "@demo.test", f"{MSG}.2.13") == "a" * 30 + "@demo.test"
-
-
 def test_only_a_participant_joins_a_thread() -> None:
-    known = threading.Candidate(THR, frozenset({"ada@x.y"}), MSG, by_token=True)
+    known = threading.Candidate(THR, frozenset({"ada@x.y"}), MSG, how="token")
 
     assert threading.choose_thread([known], "Ada@x.y").thread_id == THR
     stranger = threading.choose_thread([known], "mallory@x.y")

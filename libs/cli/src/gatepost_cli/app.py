@@ -19,7 +19,9 @@ from gatepost_cli.review import review
 from gatepost_cli.status import status
 from gatepost_cli.stopping import pause, pauses, resume
 from gatepost_cli.suppression import suppression
+from gatepost_cli.threads import thread
 from gatepost_cli.up import up
+from gatepost_cli.why import why
 
 app = typer.Typer(
     help="Email infrastructure for AI agents, with a human at the gate.",
@@ -32,6 +34,7 @@ for command in (
     demo,
     review,
     status,
+    why,
     pause,
     resume,
     pauses,
@@ -49,6 +52,7 @@ GROUPS = {
     "upgrade": upgrade, "category": category, "allow": allow, "audit": audit, "import": imports, "keys": keys, "mailbox": mailbox,
     "streams": streams, "events": events, "dead": dead,
     "domains": domains, "suppression": suppression,
+    "thread": thread,
 }  # fmt: skip
 for name, group in GROUPS.items():
     app.add_typer(group, name=name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, MutableSet, Sequence
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import quote
 
 import httpx2
 
@@ -53,6 +54,10 @@ class MultimailClient:
     def status(self) -> Json:
         """What is left to do, by stage."""
         return self._do(Ask("GET", "/v1/status"))
+
+    def why(self, message_id: str) -> Json:
+        """The chain of verdicts on a mail."""
+        return self._do(Ask("GET", f"/v1/emails/{quote(message_id, safe='')}/why"))
 
     # -- writing ---------------------------------------------------------------------------------------------------
 
@@ -131,6 +136,10 @@ class MultimailClient:
     def call(self, method: str, path: str, body: Mapping[str, Any] | None = None, **params: Any) -> Json:
         """Any other call of the interface, e.g. `call("GET", "/v1/pauses")`."""
         return self._do(Ask(method, path, params, body))
+
+    def post(self, path: str, body: Mapping[str, Any] | None = None) -> Json:
+        """Any other call of the API, by its path."""
+        return self._do(Ask("POST", path, body=body or {}))
 
     # -- the line --------------------------------------------------------------------------------------------------
 

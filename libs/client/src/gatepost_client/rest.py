@@ -96,6 +96,18 @@ class Calls(OfficeCalls[R], ABC, Generic[R, B]):
         """A conversation."""
         return self._do(Ask("GET", f"/v1/threads/{_p(thread_id)}", {"include": include}))
 
+    def merge_threads(self, thread_id: str, into: str) -> R:
+        """Put the mails of a thread into another; the reply's `move_id` takes it back."""
+        return self._do(Ask("POST", f"/v1/threads/{_p(thread_id)}/merge", body={"into": into}))
+
+    def split_thread(self, thread_id: str, message_ids: Sequence[str]) -> R:
+        """Put some mails of a thread into one of their own."""
+        return self._do(Ask("POST", f"/v1/threads/{_p(thread_id)}/split", body={"message_ids": list(message_ids)}))
+
+    def undo_thread_move(self, move_id: str) -> R:
+        """Take a merge or a split back."""
+        return self._do(Ask("POST", f"/v1/thread-moves/{_p(move_id)}/undo", body={}))
+
     def send(self, mailbox: str, *, to: str | Sequence[str], subject: str, markdown: str, **more: Any) -> R:
         """Write a mail."""
         body = {"to": to, "subject": subject, "markdown": markdown} | more

@@ -161,6 +161,18 @@ class RemoveSuppression(Command):
     note: str = Field("", max_length=1000)
 
 
+class MoveMails(Command):
+    """Put mails of one thread into another: merge, split, or take such a move back. Only a person may."""
+
+    name: ClassVar[str] = "move_mails"
+
+    kind: Literal["merge", "split", "undo"]
+    thread_id: str = Field("", description="Merge and split: the thread whose mails move, by our id.")
+    into: str = Field("", description="Merge: the thread they move to.")
+    message_ids: tuple[MessageId, ...] = Field((), max_length=500, description="Split: the mails that move out.")
+    move_id: str = Field("", description="Undo: the move that is taken back.")
+
+
 class DomainKey(Command):
     """The DKIM pairs and DNS records of a domain; the reply's extra holds `records`, and `checks` after verify.
 
@@ -212,6 +224,7 @@ COMMANDS: dict[str, type[Command]] = {
         RequestUpgrade,
         RedeemUpgrade,
         RemoveSuppression,
+        MoveMails,
         DomainKey,
     )
 }

@@ -44,6 +44,10 @@ class EmailReported(EmailEvent):
     action: Literal["failed", "delivered", "delayed", "none"] = "none"
     status_code: str | None = Field(None, description="Enhanced status (RFC 3463).", examples=["5.1.1"])
     proven: bool = Field(False, description="It names a mail that we really sent.")
+    severity: Literal["none", "hard", "soft"] = Field(
+        "none",
+        description="Of a failure: hard, the address is gone; soft, it was full, busy or would not have this mail.",
+    )
 
 
 class _OptedOut(Event):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 
 from gatepost_mail.mime import Part
@@ -49,11 +51,23 @@ def reasons_not_to_answer(top: Part) -> tuple[str, ...]:
         found.append("loop")
     if top.kind == "multipart/report" or any(c.kind == "message/delivery-status" for c in top.children[:20]):
         found.append("report")
-    if "x-gatepost-identity" in names or top.first("x-ai-generated").strip().lower() in {"true", "yes", "1"}:
+    if _is_unapproved_agent(top):
         found.append("other_agent")
     if _is_calendar_answer(top):
         found.append("calendar_answer")
     return tuple(found)
+
+
+def _is_unapproved_agent(top: Part) -> bool:
+    """An identity claim of another Gatepost that no person approved this mail. Believed unproven: it only silences us."""
+    claim = re.sub(r"\s", "", top.first("x-gatepost-identity"))[:4_000].partition(".")[0]
+    if not claim or not top.first("in-reply-to"):
+        return False  # the first mail of an agent may be answered once; its answer to ours may not
+    try:
+        said = json.loads(base64.urlsafe_b64decode(claim + "=" * (-len(claim) % 4)))
+    except ValueError:
+        return True
+    return not (isinstance(said, dict) and said.get("approved") is True)
 
 
 def _suppresses(value: str) -> bool:

@@ -28,6 +28,12 @@ _ACTIONS = {
     "delayed": "delayed",
 }
 _COMPLAINTS = frozenset({"abuse", "fraud", "virus", "opt-out", "opt-out-list", "other", "auth-failure", "not-spam"})
+_ORIGINAL_IDS = (
+    "x-microsoft-original-message-id",
+    "x-google-original-message-id",
+    "x-original-message-id",
+    "message-id",
+)
 MOST_TEXT = 20_000
 
 
@@ -148,7 +154,9 @@ def _feedback(data: bytes) -> Report:
 
 
 def _original_ids(data: bytes) -> tuple[str, ...]:
-    return message_ids(split(data[:300_000].lstrip(b"\r\n"), []).raw("message-id"))
+    """The original's Message-ID, first as it was before a provider rewrote it."""
+    top = split(data[:300_000].lstrip(b"\r\n"), [])
+    return message_ids([value for name in _ORIGINAL_IDS for value in top.raw(name)])
 
 
 def _is_from_daemon(top: Part) -> bool:

@@ -23,7 +23,14 @@ _READ = {
 MOST_TAGS = 20_000
 """Tags that are read; deeply nested ones cost more than linear time in every parser."""
 LONGEST = 2_000_000
-_STYLE = re.compile(r"(?is)<style[^>]{0,300}>(.{0,100000}?)</style")
+MOST_NESTED = 300
+"""Elements within one another; real newsletters nest a few dozen tables."""
+_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)[^<>]*>")
+_NOT_COUNTED = frozenset({
+    "br", "hr", "img", "meta", "link", "input", "area", "base", "col", "wbr", "p", "li", "td", "tr", "th", "dt", "dd",
+    "tbody", "thead", "tfoot", "option",
+})  # fmt: skip
+"""Empty ones, and those whose end may be left out."""
 
 
 @dataclass(frozen=True)
@@ -48,14 +55,17 @@ def clean_html(html: str) -> str:
 
 def read_html(html: str) -> Reading:
     """What a reader sees; what hides from readers is left out and named."""
+    given = html.count("<")
     html = _bounded(html)
-    css = "\n".join(found[1] for found in _STYLE.finditer(html[:400_000])) if "<style" in html.lower() else ""
+    css = _style_sheets(html)
     writer = Writer(hiding_selectors(css) if css else frozenset(), has_styles=bool(css))
     try:
         writer.feed(_well_formed(html))
         writer.close()
     except Exception:
         writer.hidden.add("unreadable")
+    if MOST_TAGS >= given != html.count("<"):
+        writer.hidden.add("nesting")  # a veil may have been among what was left out
     text = writer.markdown()
     return Reading(visible(text), tuple(sorted(writer.hidden | set(tricks(text)))))
 
@@ -68,9 +78,40 @@ def to_text(html: str) -> str:
 def _bounded(html: str) -> str:
     """Without NUL, cut after LONGEST characters and MOST_TAGS tags."""
     html = html[:LONGEST].replace("\x00", "")
-    if html.count("<") <= MOST_TAGS:
-        return html
-    return "<".join(html.split("<", MOST_TAGS)[:MOST_TAGS])
+    tags = html.count("<")
+    if tags > MOST_TAGS:
+        html = "<".join(html.split("<", MOST_TAGS)[:MOST_TAGS])
+    return _flattened(html) if tags > MOST_NESTED else html
+
+
+def _flattened(html: str) -> str:
+    """Without the tags that stand deeper than MOST_NESTED: building a tree of them takes quadratic time."""
+    depth = 0
+
+    def kept(found: re.Match[str]) -> str:
+        nonlocal depth
+        if found[2].lower() in _NOT_COUNTED:
+            return found[0]
+        depth += -1 if found[1] else 1
+        depth = max(depth, 0)
+        return "" if depth > MOST_NESTED or (depth == MOST_NESTED and found[1]) else found[0]
+
+    return _TAG.sub(kept, html)
+
+
+def _style_sheets(html: str) -> str:
+    """What stands in the style elements, at most 100,000 characters; linear also where none of them ends."""
+    lower = html[:400_000].lower()
+    found: list[str] = []
+    place = lower.find("<style")
+    while place >= 0 and len(found) < 20:
+        start = lower.find(">", place) + 1
+        end = lower.find("</style", start)
+        if start <= 0 or end < 0:
+            break
+        found.append(html[start:end])
+        place = lower.find("<style", end)
+    return "\n".join(found)[:100_000]
 
 
 def _well_formed(html: str) -> str:

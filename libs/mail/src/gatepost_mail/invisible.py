@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 _ZERO_WIDTH = "\u200b\u2060\u2061\u2062\u2063\u2064\ufeff\u00ad\u034f\u180e"
 _OVERRIDES = "\u202d\u202e"
@@ -19,7 +20,6 @@ HIDING = re.compile(
     r"|(left|top|right|bottom|margin(-left|-top)?)\s*:\s*-\d{3,}|clip\s*:\s*rect\(\s*0|clip-path\s*:\s*inset\(\s*(50|100)%"
     r"|transform\s*:\s*scale\(\s*0\s*\)"
 )
-_RULE = re.compile(r"(?s)([^{}]{1,300})\{([^{}]{0,2000})\}")
 _SIMPLE = re.compile(r"^[a-z0-9]*([.#][A-Za-z0-9_-]{1,80})$")
 _COLOUR = re.compile(
     r"(?i)^\s*(?:#([0-9a-f]{3,8})|rgba?\(\s*(\d{1,3})[\s,]+(\d{1,3})[\s,]+(\d{1,3})(?:[\s,/]+([\d.]+%?))?\s*\)|([a-z]+))"
@@ -29,6 +29,7 @@ _NAMES = {"white": (255, 255, 255), "black": (0, 0, 0), "snow": (255, 250, 250),
           "green": (0, 128, 0), "gray": (128, 128, 128), "grey": (128, 128, 128), "yellow": (255, 255, 0),
           "navy": (0, 0, 128), "silver": (192, 192, 192), "maroon": (128, 0, 0)}  # fmt: skip
 Colour = tuple[int, int, int]
+LONGEST_SHEET = 100_000
 WHITE: Colour = (255, 255, 255)
 
 
@@ -52,13 +53,37 @@ def visible(text: str) -> str:
 def hiding_selectors(css: str) -> frozenset[str]:
     """The classes and ids that a style sheet hides, media queries apart: those hide on some screens only."""
     found: set[str] = set()
-    for rule in _RULE.finditer(re.sub(r"(?s)/\*.*?\*/", "", css[:100_000])):
-        before = css.rfind("@media", 0, rule.start())
-        if before >= 0 and css.count("{", before, rule.start()) > css.count("}", before, rule.start()):
-            continue
-        if HIDING.search(rule[2]):
-            found.update(m[1] for part in rule[1].split(",") if (m := _SIMPLE.match(part.strip())))
+    for selectors, declared in _rules(_without_comments(css[:LONGEST_SHEET])):
+        if HIDING.search(declared):
+            found.update(m[1] for part in selectors.split(",")[:50] if (m := _SIMPLE.match(part.strip())))
     return frozenset(found)
+
+
+def _rules(css: str) -> Iterator[tuple[str, str]]:
+    """Selectors and declarations outside of any at-rule, in one walk over the braces."""
+    open_: list[str] = []
+    start = 0
+    for brace in re.finditer("[{}]", css):
+        between = css[start : brace.start()]
+        start = brace.end()
+        if brace[0] == "{":
+            open_.append(between.strip()[-300:])
+        elif open_:
+            selectors = open_.pop()
+            if not selectors.startswith("@") and not any(above.startswith("@") for above in open_[:3]):
+                yield selectors, between[:2_000]
+
+
+def _without_comments(css: str) -> str:
+    kept = []
+    place = 0
+    while (at := css.find("/*", place)) >= 0:
+        kept.append(css[place:at])
+        end = css.find("*/", at + 2)
+        if end < 0:
+            return "".join(kept)
+        place = end + 2
+    return "".join(kept) + css[place:]
 
 
 def colour(value: str) -> Colour | None:

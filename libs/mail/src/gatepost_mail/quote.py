@@ -23,6 +23,8 @@ _LABEL = re.compile(r"^[*_\s>]*([^\W\d_][^:：*_]{0,18})[*_]{0,2}\s?[:：]")
 _RULE = re.compile(r"^\s*([_\-=*]\s?){5,}\s*$")
 _PHONE = re.compile(rf"(?i)^\s*(<?\[?)({'|'.join(PHONE)})[.!]?\s*(\(?<?https?://\S*)?\s*$")
 _FROM, _SENT = frozenset(FROM), frozenset(SENT)
+_MARKS = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""Marks of direction, with which programs wrap names and addresses."""
 _ENDS = (":", "：", "--", "wrote", "écrit")
 LONGEST_LINE = 400
 MOST_LINES = 50_000
@@ -40,7 +42,7 @@ def reply_text(text: str) -> str:
             kept += lines[place:]
             break
         line = lines[place]
-        short = line[:LONGEST_LINE].strip("\u200e\u200f \t\xa0")
+        short = _MARKS.sub("", line[:LONGEST_LINE]).strip(" \t\xa0")
         if short.startswith(">"):
             place += 1
             continue
@@ -78,7 +80,7 @@ def _announces(line: str, lines: list[str], place: int) -> int:
             return size
         if place + size >= len(lines) or len(joined) > LONGEST_LINE:
             return 0
-        further = lines[place + size][:LONGEST_LINE].strip()
+        further = _MARKS.sub("", lines[place + size][:LONGEST_LINE]).strip()
         if not further or further.startswith(">"):
             return 0
         joined = f"{joined} {further}"
@@ -93,12 +95,19 @@ def _is_attribution(line: str) -> bool:
 
 
 def _is_header_block(line: str, lines: list[str], place: int) -> bool:
-    """`From:` and, within four lines, one more label of such a block; in any of the languages."""
-    label = _LABEL.match(line) if ":" in line[:30] or "：" in line[:30] else None
-    if label is None or label[1].strip().lower() not in _FROM:
+    """`From:` and, within four lines, one more label of such a block; or two of them and then `From:`."""
+    first = _label(line)
+    if first not in _FROM and first not in _SENT:
         return False
-    others = (_LABEL.match(further[:LONGEST_LINE]) for further in lines[place + 1 : place + 5])
-    return any(found is not None and found[1].strip().lower() in _SENT for found in others)
+    others = [_label(further[:LONGEST_LINE]) for further in lines[place + 1 : place + 5]]
+    if first in _FROM:
+        return any(other in _SENT for other in others)
+    return any(other in _FROM for other in others[:2]) and any(other in _SENT for other in others)
+
+
+def _label(line: str) -> str:
+    found = _LABEL.match(line) if ":" in line[:30] or "：" in line[:30] else None
+    return found[1].strip().lower() if found else ""
 
 
 def _quoted_below(lines: list[str], place: int) -> int | None:

@@ -6,9 +6,9 @@ WROTE = (
     "wrote", "schrieb", "schrieben", "geschrieben", "a écrit", "a ecrit", "escribió", "escribio", "ha escrit",
     "schreef", "heeft geschreven", "ha scritto", "escreveu", "skrev", "skreiv", "skrifaði", "kirjoitti", "napisał",
     "napisała", "napisał(a)", "pisze", "napsal", "napsala", "napsal(a)", "napísal", "napísala", "написал", "написала",
-    "написал(а)", "пишет", "пише", "написав", "напиша", "írta", "yazdı", "şunu yazdı", "a scris", "έγραψε", "כתב",
+    "написал(а)", "пишет", "пише", "написав", "написа", "напиша", "írta", "yazdı", "şunu yazdı", "a scris", "έγραψε", "כתב",
     "כתבה", "كتب", "كتبت", "نوشت", "写道", "寫道", "写到", "さんは書きました", "のメッセージ", "書いた", "님이 작성",
-    "작성", "je napisao", "je napisala", "je napisal", "rašė", "parašė", "rakstīja", "kirjutas", "đã viết", "menulis",
+    "작성", "je napisao", "napisao je", "napisala je", "je napisala", "je napisal", "rašė", "parašė", "rakstīja", "kirjutas", "đã viết", "menulis",
     "เขียนว่า", "sendte", "va escriure", "skribis", "a rédigé",
 )  # fmt: skip
 """What stands in the line above a quote, in any of these languages."""
@@ -49,7 +49,7 @@ PHONE = (
     r"(von|mit) (meinem|meiner) [\w .-]{2,30} gesendet", r"gesendet (mit|von|über) [\w .-]{2,40}",
     r"diese nachricht wurde von meinem [\w .-]{2,60}", r"envoyé (de|depuis|à partir de|avec) [\w .'-]{2,40}",
     r"enviado (desde|do|a partir do|de) (mi |meu )?[\w .-]{2,40}", r"inviato (da|dal) [\w .-]{2,40}",
-    r"verzonden (vanaf|met|via) (mijn )?[\w .-]{2,40}", r"skickat från (min )?[\w .-]{2,40}", r"sendt fra (min )?[\w .-]{2,40}",
+    r"(verzonden|verstuurd) (vanaf|met|via) (mijn )?[\w .-]{2,40}", r"skickat från (min )?[\w .-]{2,40}", r"sendt fra (min )?[\w .-]{2,40}",
     r"lähetetty [\w .-]{2,40}", r"wysłan[eo] z [\w .-]{2,40}", r"odesláno z [\w .-]{2,40}", r"отправлено (с|из) [\w .-]{2,40}",
     r"надіслано з [\w .-]{2,40}", r"[\w .-]{2,30}'?(dan|den|ımdan|imden) gönderildi", r"trimis de pe [\w .-]{2,40}",
     r"从我的 ?\w+ ?发送", r"发自我的 ?\w+", r"自我的 ?\w+ ?傳送", r"\w+ ?から送信", r"나의 \w+에서 보냄", r"στάλθηκε από [\w .-]{2,40}",
@@ -58,7 +58,21 @@ PHONE = (
 """Signatures that phones and programs put below, in which nobody said anything."""
 
 PHONE_STARTS = frozenset(
-    {"sent", "get", "von", "mit", "gesendet", "diese", "enviado", "inviato", "verzonden", "sendt", "dikirim", "trimis"}
+    {
+        "sent",
+        "get",
+        "von",
+        "mit",
+        "gesendet",
+        "diese",
+        "enviado",
+        "inviato",
+        "verzonden",
+        "verstuurd",
+        "sendt",
+        "dikirim",
+        "trimis",
+    }
 )
 """Their first words, where these are written in ASCII."""
 

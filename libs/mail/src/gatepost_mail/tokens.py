@@ -135,29 +135,3 @@ def read_unsubscribe(key: bytes, token: str) -> tuple[str, str] | None:
     if not nul or not hmac.compare_digest(tag.encode(), _tag(key, "unsubscribe", mailbox_id, recipient).encode()):
         return None
     return mailbox_id, recipient
-
-
-BOUNCE = "b."
-"""What begins the tag of a return path; the rest is message, release and recipient, in base 36."""
-LONGEST_LOCAL = 64
-
-
-def bounce_address(key: bytes, mailbox_address: str, delivery_id: str) -> str:
-    """The return path of one delivery (VERP): `support+b.<message>.<release>.<n>.<tag>@…`.
-
-    Where the local part would grow beyond what RFC 5321 4.5.3.1.1 allows, the mailbox's own address: reports are then
-    proven by the Message-ID alone.
-    """
-    local, _, domain = mailbox_address.rpartition("@")
-    named = delivery_id.removeprefix("msg_").lower()
-    tagged = f"{local}+{BOUNCE}{named}.{_tag(key, 'bounce', delivery_id)[:13]}"
-    return f"{tagged}@{domain}" if len(tagged) <= LONGEST_LOCAL else mailbox_address
-
-
-def read_bounce(key: bytes, address: str) -> str | None:
-    """The delivery whose return path this is, if we made it."""
-    found = re.search(r"\+b\.([0-9a-z]{26})\.(\d{1,6})\.(\d{1,6})\.([a-z2-7]{13})@", address.lower())
-    if not found:
-        return None
-    delivery_id = f"msg_{found[1].upper()}.{found[2]}.{found[3]}"
-    return delivery_id if hmac.compare_digest(found[4], _tag(key, "bounce", delivery_id)[:13]) else None

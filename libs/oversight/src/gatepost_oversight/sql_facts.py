@@ -103,12 +103,26 @@ _EXISTS = {
     ),
     "N1": "EXISTS (SELECT 1 FROM endpoint e WHERE e.id = c.endpoint_id AND e.is_active)",
 }
+_MOVED = (
+    "q.mailbox_id = b.id AND q.thread_id = c.name"
+    " AND (c.conditions IS NULL OR q.id = ANY(ARRAY(SELECT jsonb_array_elements_text(c.conditions))))"
+)
+"""The mails a step of W13 moves: all of the thread, or those that are named."""
+_EXISTS["W13"] = (
+    f"(c.name <> c.target AND EXISTS (SELECT 1 FROM message q WHERE {_MOVED})"
+    " AND (c.kind = 'split' OR EXISTS (SELECT 1 FROM thread t WHERE t.id = c.target AND t.mailbox_id = b.id))"
+    " AND (c.reason IS NULL OR NOT EXISTS (SELECT 1 FROM thread_move u WHERE u.undoes = c.reason)))"
+)
 _EXISTS |= dict.fromkeys(("W1r", "W2r"), f"EXISTS (SELECT 1 FROM {_GRANT})")
 _EXISTS |= {"W6u": _EXISTS["W6"], "W6c": _EXISTS["W6"]}
 _WORLD: Mapping[str, str] = {
     "mode": "b.mode", "ceiling": "b.ceiling", "exists": "{exists}",
     "grant_now": f"coalesce((SELECT q.mode FROM {_GRANT}), b.mode)",
     "grant_live": f"EXISTS (SELECT 1 FROM {_GRANT})",
+    "settled": (
+        f"NOT EXISTS (SELECT 1 FROM message q WHERE {_MOVED} AND q.direction = 'outbound' AND q.state IN"
+        " ('drafting', 'drafted', 'held', 'revising', 'released', 'sending', 'deferred', 'uncertain'))"
+    ),
     "asked_enough": (
         "(SELECT count(*) >= 3 FROM upgrade_request u WHERE u.mailbox_id = b.id"
         " AND u.created_at > clock_timestamp() - interval '1 hour')"

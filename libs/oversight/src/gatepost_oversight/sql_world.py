@@ -23,7 +23,36 @@ def _grant(covers: str, since: str) -> str:
 
 
 _LOWERED = _grant("g.covers_ask AND g.revoked_at IS NULL", "g.granted_at")
+_HERE = (
+    "(SELECT q.* FROM message q WHERE (q.thread_id = t.id AND q.id NOT IN (SELECT id FROM picked))"
+    " OR (t.id = v.target AND q.id IN (SELECT id FROM picked)))"
+)
+_MOVE_MAILS = f"""
+  picked AS MATERIALIZED (SELECT m.id FROM message m JOIN moved v ON m.mailbox_id = v.id AND m.thread_id = v.name
+    WHERE v.conditions IS NULL OR m.id = ANY(ARRAY(SELECT jsonb_array_elements_text(v.conditions)))
+    ORDER BY m.id FOR UPDATE OF m),
+  opened AS (INSERT INTO thread (id, tenant_id, mailbox_id, subject, related_thread_id, head, head_at, participants)
+    SELECT v.target, v.tenant_id, v.id, t.subject, t.id, (SELECT max(q.id) FROM message q WHERE q.id IN (SELECT id FROM picked)
+        AND q.direction = 'inbound' AND q.state = 'received'), now(),
+      ARRAY(SELECT DISTINCT lower(x) FROM message q, unnest(q.to_addresses || q.cc_addresses || q.recipients || q.header_from) x
+        WHERE q.id IN (SELECT id FROM picked) AND x IS NOT NULL LIMIT 500)
+    FROM moved v JOIN thread t ON t.id = v.name WHERE v.kind = 'split'),
+  effect AS (UPDATE message m SET thread_id = v.target FROM moved v
+    WHERE m.mailbox_id = v.id AND m.id IN (SELECT id FROM picked)),
+  carried AS (UPDATE delivery d SET thread_id = v.target FROM moved v
+    WHERE d.mailbox_id = v.id AND d.message_id IN (SELECT id FROM picked)),
+  noted AS (INSERT INTO thread_move (id, tenant_id, mailbox_id, kind, from_thread, to_thread, message_ids, undoes, by)
+    SELECT v.request_id, v.tenant_id, v.id, v.kind, v.name, v.target, ARRAY(SELECT id FROM picked), v.reason, v.principal
+    FROM moved v),
+  regrouped AS (UPDATE thread t SET last_activity = now(),
+      merged_into = CASE WHEN t.id = v.name AND v.kind = 'merge' THEN v.target WHEN t.id = v.target THEN NULL ELSE t.merged_into END,
+      head = (SELECT max(q.id) FROM {_HERE} q WHERE q.direction = 'inbound' AND q.state = 'received'),
+      participants = ARRAY(SELECT DISTINCT lower(x) FROM {_HERE} q,
+        unnest(q.to_addresses || q.cc_addresses || q.recipients || q.header_from) x WHERE x IS NOT NULL LIMIT 500)
+    FROM moved v WHERE t.mailbox_id = v.id AND t.id IN (v.name, v.target)),"""
+"""Mails are locked in the order of their ids, as every step does. What a thread is, is what its mails are."""
 _EFFECTS: dict[str, str] = {
+    "move_mails": _MOVE_MAILS,
     "grant": _grant("excluded.covers_ask", "now()"),
     "lower_grant": _LOWERED,
     "revoke_grant": _NO_GRANT,

@@ -210,6 +210,7 @@ SENTENCES: dict[str, str] = {
     "UP_TO_CEILING": "the mode is above the ceiling",
     "CODE": "the code is not valid, was used, or is too old",
     "RATE": "too many codes were asked for in the last hour",
+    "SETTLED": "a draft or a delivery of these mails is still open",
     "TEMPLATE": "system mail has fixed texts",
     "OVERSIGHT_ADDRESS": "system mail goes to the account's oversight address alone",
     "LOWER": "only an operator may raise a mode",

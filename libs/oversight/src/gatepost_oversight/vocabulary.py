@@ -166,6 +166,7 @@ VARIABLES: tuple[Word, ...] = (
         ("grant_mode", _MODE, "its mode", MISSING),
         ("grant_covers", _FLAG, "it covers a caller's gated_send", MISSING),
         ("grant_now", _MODE, "its mode, else the mailbox's"),
+        ("settled", _FLAG, "no draft or delivery of the mails that are moved is still open"),
         ("asked_enough", _FLAG, "three codes were asked for within the last hour"),
         ("request_open", _FLAG, "the request for this mode is neither redeemed nor too old nor out of tries"),
     ),

@@ -48,7 +48,7 @@ EFFECTS: dict[str, dict[str, Expr]] = {
         "grant_live": TRUE, "grant_mode": arg("mode"),
         "grant_covers": all_of(is_true(var("grant_live")), is_true(var("grant_covers"))),
     },
-    "revoke_grant": {"grant_live": FALSE}, "set_rule": {}, "request": {}, "redeem": {}, "disable_endpoint": {},
+    "revoke_grant": {"grant_live": FALSE}, "set_rule": {}, "request": {}, "redeem": {}, "disable_endpoint": {}, "move_mails": {},
 }  # fmt: skip
 """What world rows do to rows of their own (a pause, a suppression, a grant): the fact, and what it becomes."""
 _SUPPRESSERS = ("ingest", "api", "sender", "gatekeeper")
@@ -107,6 +107,8 @@ WORLD: tuple[Move, ...] = (
     move("W12", "redeem_upgrade", (), (OPERATOR,), (CODE, UP_TO_CEILING), None,
          "An operator redeems the code: the mailbox gets the mode that was asked for.", emits="mailbox.mode_changed",
          on=On.WORLD, sets={"mode": arg("mode")} | COVERS, does="redeem"),
+    move("W13", "move_mails", (), (REVIEWER, OPERATOR), (EXISTS, ("SETTLED", is_true(var("settled")))), None,
+         "A person puts mails of one thread into another, or takes that back.", on=On.WORLD, does="move_mails"),
     move("N1", "disable_endpoint", (), (SYSTEM,), (EXISTS,), None,
          "A webhook endpoint is switched off.", emits="endpoint.disabled", on=On.WORLD, by="notifier", does="disable_endpoint"),
     move("N2", "exhaust_endpoint", (), (SYSTEM,), (), None,

@@ -60,6 +60,9 @@ GRANT UPDATE (state, version, last_row, revision, content, recipients, subject, 
 GRANT INSERT ON delivery TO gp_gatekeeper;
 GRANT UPDATE (state, last_row, phase, ended_at) ON delivery TO gp_gatekeeper;
 GRANT UPDATE (head, head_at, last_activity, participants) ON thread TO gp_gatekeeper;
+GRANT UPDATE (thread_id) ON message, delivery TO gp_gatekeeper; -- a person puts mails into another thread
+GRANT UPDATE (merged_into) ON thread TO gp_gatekeeper;
+GRANT INSERT ON thread_move TO gp_gatekeeper;
 GRANT UPDATE (mode, ceiling, two_person, policy_block, covers_ask) ON mailbox TO gp_gatekeeper;
 GRANT INSERT, UPDATE ON pause, mode_grant, upgrade_request TO gp_gatekeeper;
 GRANT INSERT ON category_rule TO gp_gatekeeper;

@@ -31,6 +31,7 @@ from gatepost_api import (
     spam,
     stopping,
     suppressions,
+    threads,
     wellknown,
     writing,
 )
@@ -49,6 +50,9 @@ COMMANDS: dict[str, CommandFunction] = {
     "release_quarantined": quarantine.release_quarantined,
     "discard_quarantined": quarantine.discard_quarantined,
     "get_thread": reading.get_thread,
+    "merge_threads": threads.merge_threads,
+    "split_thread": threads.split_thread,
+    "undo_thread_move": threads.undo_thread_move,
     "send_email": writing.send_email,
     "reply_email": writing.reply_email,
     "cancel_message": deciding.cancel_message,

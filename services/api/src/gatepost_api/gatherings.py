@@ -29,6 +29,7 @@ def thread_view(thread: Row, mails: Sequence[Row], eyes: Eyes, *, cut: int | Non
         "mailbox_id": thread["mailbox_id"],
         "mailbox_ids": [thread["mailbox_id"]],
         "related_thread_id": thread["related_thread_id"],
+        "merged_into": thread["merged_into"],
         "subject": stripped(thread["subject"]),
         "message_count": len(seen),
         "participants": list(thread["participants"] or ()),

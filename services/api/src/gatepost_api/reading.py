@@ -43,7 +43,7 @@ async def list_mails(office: Office, call: Call, chosen: Filter | None) -> Reply
     mailboxes = await office.scope(call)
     limit = fields.number("limit", 20, 1, 100)
     thread = fields.text("thread_id", most=200)
-    thread_id = None if thread is None else (await _thread(office, call, thread))["id"]
+    thread_id = None if thread is None else (await thread_named(office, call, thread))["id"]
     metadata = fields.named("metadata.") or fields.mapping("metadata")
     person = call.caller.is_person
     words = fields.text("q", most=400)
@@ -107,7 +107,7 @@ async def _attempts(office: Office, call: Call, message_id: str) -> list[dict[st
 
 async def get_thread(office: Office, call: Call) -> Reply:
     """A whole conversation."""
-    thread = await _thread(office, call, call.fields.must("thread_id", most=200))
+    thread = await thread_named(office, call, call.fields.must("thread_id", most=200))
     box = await office.mailbox(call)
     if box is not None and box["id"] != thread["mailbox_id"]:
         raise Refusal("not_found", "There is no such thread in this mailbox.")
@@ -123,7 +123,8 @@ async def get_thread(office: Office, call: Call) -> Reply:
     return Reply(view)
 
 
-async def _thread(office: Office, call: Call, name: str) -> Row:
+async def thread_named(office: Office, call: Call, name: str) -> Row:
+    """A thread that the caller may see, by our id or their own."""
     row = await office.store.fetchrow("thread", call.caller.tenant_id, name)
     if row is None or not call.caller.sees(row["mailbox_id"]):
         raise Refusal("not_found", "There is no such thread.")

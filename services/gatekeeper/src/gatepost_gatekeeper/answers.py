@@ -30,6 +30,7 @@ TABLE: tuple[tuple[str, Said], ...] = (
     ("CODE", Said("approval_code_invalid", "Ask for a new code.")),
     ("RATE", Said("rate_limited", "Three codes an hour for a mailbox; ask again later.")),
     ("EXISTS", Said("not_found", "Check the id; it may have ended already.")),
+    ("SETTLED", Said("not_editable", "A draft or a delivery of these mails is still open; decide on it first.")),
     ("STATE", Said("already_decided", "Read the mail to see what became of it.")),
     ("SEEN", Said("stale_revision", "Look at the draft as it is now and decide again.")),
     ("HEAD", Said("stale_revision", "Read the newest mail of the thread and decide again.")),

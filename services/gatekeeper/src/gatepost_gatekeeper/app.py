@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from gatepost_contracts.commands import (
     Cancel,
     Decide,
+    MoveMails,
     Pause,
     RedeemUpgrade,
     RemoveSuppression,
@@ -32,6 +33,7 @@ from gatepost_gatekeeper.receipts import Receipts
 from gatepost_gatekeeper.settings import GatekeeperSettings
 from gatepost_gatekeeper.steps import Steps
 from gatepost_gatekeeper.telling import Telling
+from gatepost_gatekeeper.threads import Threads
 from gatepost_gatekeeper.timers import Timers
 from gatepost_gatekeeper.upgrades import Upgrades
 from gatepost_gatekeeper.world import World
@@ -54,7 +56,8 @@ async def wire(service: Service) -> Wired:
     public_url = str(service.settings.public_url)
     telling = Telling(steps, notices, public_url=public_url, digest_after_s=settings.digest_after_s)
     limits = Limits(
-        hourly=hourly, per_thread=settings.loop_limit, home_hosts=(home,), sample_key=grants.derived("sample"),
+        hourly=hourly, per_thread=settings.loop_limit,
+        per_correspondent=settings.correspondent_limit, home_hosts=(home,), sample_key=grants.derived("sample"),
         sample_rate=settings.sample_rate,
     )  # fmt: skip
     receipts = Receipts(service.store, service.keys.checkpoint_private)
@@ -87,6 +90,7 @@ async def wire(service: Service) -> Wired:
             RequestUpgrade: upgrades.request,
             RedeemUpgrade: upgrades.redeem,
             RemoveSuppression: world.remove_suppression,
+            MoveMails: Threads(world_steps).move,
         },
         tasks=(timers.run, writer.run, auditor.run),
     )

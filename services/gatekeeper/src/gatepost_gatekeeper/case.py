@@ -48,6 +48,7 @@ class Case:
     owners: frozenset[str] = frozenset()  # whose content from other threads the draft carries
     sent_in_hour: int = 0
     answered_in_hour: int = 0
+    written_in_hour: int = 0  # to the recipient who got most, on whatever thread
     is_duplicate: bool = False
     content: Mapping[str, Any] = field(default_factory=dict)
 
@@ -119,6 +120,7 @@ async def gather(store: Reader, message_id: str, revision: int | None = None, *,
         owners=await _owners(store, message, draft, content),
         sent_in_hour=around["sent_in_hour"],
         answered_in_hour=around["answered_in_hour"],
+        written_in_hour=around["written_in_hour"],
         is_duplicate=around["is_duplicate"],
     )  # fmt: skip
     return replace(case, stops=case.stops | _stopped_categories(case, around["stopped_categories"]))

@@ -27,6 +27,7 @@ class Limits:
 
     hourly: int = 0  # 0: no limit
     per_thread: int = 10
+    per_correspondent: int = 20
     home_hosts: tuple[str, ...] = ()  # hosts of our own pages, which footers link to
     sample_key: bytes = b""
     sample_rate: float = 0.0  # of every category that a person loosened: what stays reviewed for ever
@@ -49,7 +50,7 @@ def facts_of(case: Case, limits: Limits, *, renders_alike: bool) -> Facts:
         new_link=bool(new_links(case, limits)),
         new_recipient=bool(new_recipients(case)),
         suspected_injection=_is_injection_suspected(case),
-        loop_risk=_answers_a_machine(case) or case.answered_in_hour >= limits.per_thread,
+        loop_risk=_may_be_a_loop(case, limits),
         rate_limited=0 < limits.hourly <= case.sent_in_hour,
         paused=bool(case.stops) and not is_system,
         possible_duplicate=case.is_duplicate,
@@ -132,6 +133,15 @@ def _has_placeholder(case: Case) -> bool:
 
 def _answers_ourselves(case: Case) -> bool:
     return case.original is not None and (case.original["header_from"] or "").lower() == case.message["address"].lower()
+
+
+def _may_be_a_loop(case: Case, limits: Limits) -> bool:
+    """The last wall: a machine that opens a new thread with each of its answers is stopped by its address."""
+    return (
+        _answers_a_machine(case)
+        or case.answered_in_hour >= limits.per_thread
+        or (case.is_reply and case.written_in_hour >= limits.per_correspondent)
+    )
 
 
 def _answers_a_machine(case: Case) -> bool:

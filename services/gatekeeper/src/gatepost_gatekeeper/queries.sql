@@ -79,6 +79,9 @@ SELECT ARRAY(SELECT address FROM suppression
        (SELECT count(*) FROM message
          WHERE thread_id = $7 AND direction = 'outbound' AND id <> $8
            AND released_at > now() - interval '1 hour') AS answered_in_hour,
+       (SELECT coalesce(max(written.times), 0) FROM (SELECT count(*) AS times FROM delivery
+         WHERE mailbox_id = $2 AND recipient = ANY($3::text[]) AND queued_at > now() - interval '1 hour'
+           AND message_id <> $8 GROUP BY recipient) written) AS written_in_hour,
        EXISTS (SELECT 1 FROM message
                 WHERE answers = $9 AND author = $4 AND id <> $8
                   AND state IN ('released', 'sending', 'deferred', 'uncertain', 'delivered')) AS is_duplicate;
@@ -315,3 +318,11 @@ SELECT w.tenant_id, min(w.oldest_at) AS oldest_at,
   JOIN mailbox b ON b.id = w.mailbox_id
   JOIN tenant t ON t.id = w.tenant_id AND t.oversight_email IS NOT NULL
  GROUP BY 1 HAVING min(w.oldest_at) < $1;
+
+-- thread_of_tenant --
+-- A thread and the mailbox it belongs to.
+SELECT id, mailbox_id FROM thread WHERE id = $1 AND tenant_id = $2;
+
+-- thread_move --
+-- A move that a person made, to be taken back.
+SELECT id, mailbox_id, kind, from_thread, to_thread, message_ids FROM thread_move WHERE id = $1 AND tenant_id = $2;

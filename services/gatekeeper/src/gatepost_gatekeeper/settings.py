@@ -20,6 +20,9 @@ class GatekeeperSettings(BaseSettings):
     loop_limit: int = Field(
         10, ge=1, description="Answers on one thread in an hour after which a further one is held as a possible loop."
     )
+    correspondent_limit: int = Field(
+        20, ge=1, description="Mails to one address in an hour, on any thread, after which an answer to it is held."
+    )
     sample_rate: float = Field(
         0.05, ge=0.01, le=1, description="Share of every loosened category that a person still looks at, for ever.",
     )  # fmt: skip

@@ -96,10 +96,10 @@ class Intake:
         came_back = await self._came_back(parsed, box)
         verdict = judge(parsed, arrived, to, read.identity, came_back=came_back, spam=read.spam)
         named = named_by(parsed, to.address, self._key, report.rfc_message_ids if report else ())
-        where = await self._place(parsed, named, to)
+        where = await self._place(read, named, to)
         finding = opted_out_by_header(parsed.subject, box.id, self._key)
         if finding is None and report is not None:
-            finding = await self._find(report, parsed, named, box.id)
+            finding = await self._find(report, read, named, box.id)
         if finding is not None and finding.kind == "opt_out":
             verdict = Verdict(verdict.quarantined_for, (*verdict.automatic, "opt_out"), verdict.flags)
         stored = await self._insert(arrived, to, read, verdict, where, finding)
@@ -123,6 +123,7 @@ class Intake:
             data = {
                 "raw_sha256": parsed.sha256, "automatic": bool(verdict.automatic),
                 "has_attachments": bool(parsed.attachments), "reasons": list(verdict.quarantined_for),
+                "why": why_of(read, verdict, where),
             } | (finding.data if finding else {})  # fmt: skip
             stored = await self._store.insert(row, payload, by=BY[arrived.door], data=data, raw=arrived.raw)
             if isinstance(stored, Inserted):
@@ -140,19 +141,23 @@ class Intake:
         own = tokens.read_message_id(self._key, parsed.rfc_message_id) if parsed.rfc_message_id else None
         return own is not None and bool(await self._store.fetchval("is_sent_by", box.id, own[0]))
 
-    async def _place(self, parsed: Parsed, named: Named, to: Recipient) -> Place:
+    async def _place(self, read: Read, named: Named, to: Recipient) -> Place:
         if named.is_empty:
             return Place(None, None, None, ())
         known = await self._store.fetch(
-            "named_threads", to.mailbox.id, list(named.rfc_message_ids), list(named.message_ids), named.thread_id
-        )
-        return place(parsed, named, [dict(row) for row in known], to.mailbox.address)
+            "named_threads", to.mailbox.id, list(named.rfc_message_ids), list(named.message_ids), named.thread_id,
+            list(named.remote_ids),
+        )  # fmt: skip
+        disowned = read.identity.dmarc.result == "fail" and read.identity.dmarc.policy != "none"
+        return place(read.parsed, named, [dict(row) for row in known], to.mailbox.address, is_disowned=disowned)
 
-    async def _find(self, report: Report, parsed: Parsed, named: Named, mailbox_id: str) -> Finding:
+    async def _find(self, report: Report, read: Read, named: Named, mailbox_id: str) -> Finding:
         sent = await self._store.fetch(
             "sent_deliveries", mailbox_id, list(named.rfc_message_ids), list(named.message_ids)
         )
-        return find(report, parsed.from_address, [dict(row) for row in sent], named.delivery_id)
+        author, proven = read.parsed.from_address, read.identity.verified_domain is not None
+        rows = [dict(row) for row in sent]
+        return find(report, author, rows, named.delivery_id, is_proven_author=proven)
 
     async def _suppress(self, finding: Finding, box: Mailbox, message_id: str, thread_id: str | None) -> None:
         """Nobody writes to them again; the event follows from the same step, and a repeat tells nothing."""
@@ -170,6 +175,17 @@ class Intake:
             "message_id": message_id, "thread_id": thread_id,
         }  # fmt: skip
         await self._store.insert("W6", payload, by=BY["smtp"], data=data)
+
+
+def why_of(read: Read, verdict: Verdict, where: Place) -> dict[str, Any]:
+    """What `gatepost why` tells: who it is from, how it found its thread, what was seen on it. No words of the mail."""
+    identity = read.identity
+    return {
+        "spf": identity.spf, "dkim": [f"{s.domain}: {s.result}" for s in identity.dkim],
+        "dmarc": identity.dmarc.result, "arc": identity.arc.result, "verified_domain": identity.verified_domain,
+        "automatic": list(verdict.automatic), "flags": [*verdict.flags, *where.flags], **where.why,
+        "related_thread_id": where.related_thread_id, "defects": list(read.parsed.defects[:20]),
+    }  # fmt: skip
 
 
 def payload_of(

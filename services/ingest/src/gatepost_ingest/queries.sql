@@ -10,7 +10,8 @@ SELECT id, tenant_id, address, mode, max_size, expires_after_s FROM mailbox
 SELECT DISTINCT split_part(address, '@', 2) AS domain FROM mailbox WHERE deleted_at IS NULL AND id <> 'mbx_system';
 
 -- named_threads --
--- The threads of this mailbox that a mail names: by our message ids, by known Message-IDs, by a plus-address.
+-- The threads of this mailbox that a mail names: by our message ids, by known Message-IDs, by a plus-address, by the id
+-- that a provider gave to a mail of ours.
 WITH named AS (
     SELECT id AS message_id, rfc_message_id AS rfc, thread_id FROM message
      WHERE mailbox_id = $1 AND rfc_message_id = ANY($2::text[])
@@ -18,6 +19,9 @@ WITH named AS (
     SELECT id, rfc_message_id, thread_id FROM message WHERE mailbox_id = $1 AND id = ANY($3::text[])
     UNION
     SELECT NULL, NULL, id FROM thread WHERE mailbox_id = $1 AND id = $4
+    UNION
+    SELECT d.message_id, d.remote_id, d.thread_id FROM delivery d
+     WHERE d.mailbox_id = $1 AND d.remote_id = ANY($5::text[])
 )
 SELECT n.message_id, n.rfc, n.thread_id, t.participants, w.writers, w.names
   FROM named n

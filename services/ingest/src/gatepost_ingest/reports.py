@@ -30,6 +30,7 @@ class Finding:
     proven: bool = False
     suppress: str | None = None
     how: str | None = None  # reply or arf
+    severity: str = "none"
 
     @property
     def data(self) -> dict[str, Any]:
@@ -37,6 +38,7 @@ class Finding:
         return {
             "kind": self.kind, "action": self.action, "status_code": self.status_code, "proven": self.proven,
             "about_message_id": self.about_message_id, "about_delivery_id": self.about_delivery_id,
+            "severity": self.severity,
         }  # fmt: skip
 
 
@@ -49,27 +51,38 @@ def opted_out_by_header(subject: str, mailbox_id: str, key: bytes) -> Finding | 
     return Finding("opt_out", proven=True, suppress=said[1], how="header")
 
 
-def find(report: Report, author: str, sent: Sequence[Mapping[str, Any]], delivery_id: str | None = None) -> Finding:
+def find(
+    report: Report,
+    author: str,
+    sent: Sequence[Mapping[str, Any]],
+    delivery_id: str | None = None,
+    *,
+    is_proven_author: bool = False,
+) -> Finding:
     """Judge a report. `sent` are our deliveries that it names, rows of the statement `sent_deliveries`.
 
     `delivery_id` is that of the return path it came to: a forwarder may name an address in it that we never wrote to.
+    `is_proven_author`: something aligned proves the author's domain, so that their wish counts although the mail names
+    none of ours.
     """
     rows = [row for row in sent if row["state"] in _SENT]
     match report.kind:
         case "dsn":
-            row = next((r for r in rows if r["delivery_id"] == delivery_id), None) or _of_recipient(
-                rows, report.recipient
-            )
-            return Finding("dsn", report.action, report.status, *_about(row, rows), proven=row is not None)
+            row = next((r for r in rows if r["delivery_id"] == delivery_id), None)
+            if row is None and len(rows) == 1:  # of several recipients one could report on another
+                row = _of_recipient(rows, report.recipient)
+            return Finding("dsn", report.action, report.status, *_about(row, rows), proven=row is not None,
+                           severity=report.severity)  # fmt: skip
         case "arf":
             row = _of_recipient(rows, report.recipient)
-            whom = row["recipient"] if row is not None else None
+            is_complaint = report.feedback != "not-spam"
+            whom = row["recipient"] if row is not None and is_complaint else None
             return Finding("arf", "none", None, *_about(row, rows), row is not None, whom, "arf" if whom else None)
         case "opt_out":
             row = next((r for r in rows if r["recipient"] == author), None)
-            whom = author if row is not None else None
+            whom = author if row is not None or (is_proven_author and author) else None
             return Finding(
-                "opt_out", "none", None, *_about(row, rows), row is not None, whom, "reply" if whom else None
+                "opt_out", "none", None, *_about(row, rows), whom is not None, whom, "reply" if whom else None
             )
         case _:
             return Finding("auto_reply", "none", None, *_about(None, rows))

@@ -7,12 +7,12 @@ mailbox, and by a plus-address. Naming is not enough: the sender must be on the 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from gatepost_mail import tokens
 from gatepost_mail.parse import Parsed
-from gatepost_mail.threading import Candidate, choose_thread
+from gatepost_mail.threading import Candidate, How, choose_thread
 
 MOST_NAMED = 60
 """Message-IDs looked up for one mail: the newest count."""
@@ -26,6 +26,7 @@ class Named:
     message_ids: tuple[str, ...]  # ours, proven by their signature
     thread_id: str | None  # of a plus-address of ours
     delivery_id: str | None = None  # of a return path of ours: a report on exactly this one
+    remote_ids: tuple[str, ...] = ()  # as providers write the ids they give
 
     @property
     def is_empty(self) -> bool:
@@ -41,6 +42,7 @@ class Place:
     in_reply_to_id: str | None
     related_thread_id: str | None
     flags: tuple[str, ...]
+    why: Mapping[str, str] = field(default_factory=lambda: {"thread": "new", "named_by": "nothing"})
 
 
 def named_by(parsed: Parsed, address: str, key: bytes, more: Sequence[str] = ()) -> Named:
@@ -50,26 +52,41 @@ def named_by(parsed: Parsed, address: str, key: bytes, more: Sequence[str] = ())
     message_id, delivery_id = tokens.read_return_path(key, address) or (None, None)
     if message_id is not None and message_id not in ours:
         ours += (message_id,)
-    return Named(ids, ours, tokens.read_plus(key, address), delivery_id)
+    return Named(ids, ours, tokens.read_plus(key, address), delivery_id, _remote_ids(ids))
 
 
-def place(parsed: Parsed, named: Named, known: Sequence[Mapping[str, Any]], own_address: str) -> Place:
+def _remote_ids(ids: Sequence[str]) -> tuple[str, ...]:
+    """A Message-ID as the sender may have noted it: SES tells the local part, Exchange the whole."""
+    whole = [rfc_id.strip("<>") for rfc_id in ids]
+    return tuple(dict.fromkeys([*(name.partition("@")[0] for name in whole if "amazonses" in name), *whole]))
+
+
+def _how(row: Mapping[str, Any], named: Named) -> How:
+    if row["message_id"] in named.message_ids:
+        return "token"
+    if row["message_id"] is None:
+        return "plus_address"
+    return "reference" if row["rfc"] in named.rfc_message_ids else "provider"
+
+
+def place(
+    parsed: Parsed, named: Named, known: Sequence[Mapping[str, Any]], own_address: str, *, is_disowned: bool = False
+) -> Place:
     """Join or open. `known` are rows of the statement `named_threads`."""
     rank = {rfc_id: n for n, rfc_id in enumerate(named.rfc_message_ids)}
     ours = {message_id: n for n, message_id in enumerate(named.message_ids)}
     candidates = []
     for row in sorted(known, key=lambda r: min(ours.get(r["message_id"], MOST_NAMED), rank.get(r["rfc"], MOST_NAMED))):
-        proven = row["message_id"] in ours or row["thread_id"] == named.thread_id
         people = frozenset(a for a in row["participants"] if tokens.base_address(a) != own_address)
-        candidates.append(Candidate(row["thread_id"], people, row["message_id"], by_token=proven))
-    choice = choose_thread(candidates, parsed.from_address)
+        candidates.append(Candidate(row["thread_id"], people, row["message_id"], _how(row, named)))
+    choice = choose_thread(candidates, parsed.from_address, is_disowned=is_disowned)
     flags = []
     joined = next((row for row in known if row["thread_id"] == choice.thread_id), None)
     if joined is not None and parsed.from_address not in joined["writers"]:
         flags.append("new_on_thread")
     if choice.thread_id is None and _imitates(parsed, known):
         flags.append("lookalike")
-    return Place(choice.thread_id, choice.answers, choice.related_thread_id, tuple(flags))
+    return Place(choice.thread_id, choice.answers, choice.related_thread_id, tuple(flags), choice.why)
 
 
 def _imitates(parsed: Parsed, known: Sequence[Mapping[str, Any]]) -> bool:

@@ -17,7 +17,12 @@ from gatepost_sender.driver import Ended, Stage
 
 _ADDRESS = re.compile(r"[^\s<>()\[\],;:\"']+@[^\s<>()\[\],;:\"']+")
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e\u00a0-\ufffc]+")
-_QUEUE_ID = re.compile(r"(?:queued as|queued? id[:=]?|\bid[=:])\s*<?([A-Za-z0-9._-]{5,64})", re.IGNORECASE)
+_QUEUE_ID = re.compile(
+    r"(?:queued as|queued? id[:=]?|\bid[=:])\s*<?([A-Za-z0-9._-]{5,64})"
+    r"|\bok ([0-9a-f]{16}-[0-9a-f-]{20,60})"  # SES: the local part of the Message-ID it will write
+    r"|<([^<>\s@]{1,100}@[^<>\s@]{1,100})>\s*\[(?:internalid|hostname)",  # Exchange: the Message-ID it wrote
+    re.IGNORECASE,
+)
 _UNKNOWN_USER = re.compile(
     r"\b(?:user|mailbox|recipient|address|account)\b.{0,40}"
     r"\b(?:unknown|not found|does(?:n't| not) exist|no longer|invalid|unavailable)\b"
@@ -71,7 +76,7 @@ def judge(ended: Ended) -> Outcome:
     enhanced, words = reply.enhanced, redact(reply.text)
     if reply.kind == 2 and ended.is_dot_written:
         found = _QUEUE_ID.search(reply.text)
-        return Outcome(Verdict.DELIVERED, stage, reply.code, enhanced, words, found[1] if found else None)
+        return Outcome(Verdict.DELIVERED, stage, reply.code, enhanced, words, _first(found))
     if reply.kind == 5 and stage not in _WAY:
         is_hard = is_address_at_fault(enhanced, reply.text, stage)
         return Outcome(Verdict.BOUNCED, stage, reply.code, enhanced, words, is_hard=is_hard)
@@ -104,3 +109,7 @@ def next_delay_s(attempts: int, delays_s: Sequence[float], luck: float) -> float
 def redact(text: str) -> str:
     """The other side's words without addresses and control characters, cut to what a log may hold."""
     return _ADDRESS.sub("[address]", _UNPRINTABLE.sub(" ", text)).strip()[:_WORDS]
+
+
+def _first(found: re.Match[str] | None) -> str | None:
+    return next(filter(None, found.groups()), None) if found else None

@@ -34,7 +34,9 @@ class Reports:
             return
         if verdict is Verdict.DELIVERED and row["state"] != "uncertain":
             return  # it says no more than we know; a later report of failure still counts
-        is_hard = verdict is Verdict.BOUNCED and is_status_of_address(event.status_code)
+        is_hard = verdict is Verdict.BOUNCED and (
+            event.severity == "hard" if event.severity != "none" else is_status_of_address(event.status_code)
+        )
         outcome = Outcome(verdict, Stage.DOT, row["code"], event.status_code, is_hard=is_hard)
         step = await self._steps.end(
             row["message_id"], row["id"], row["of_release"], outcome, via=row["via"], proven_by="dsn", is_attempt=False
