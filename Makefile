@@ -60,8 +60,8 @@ docs: setup-dev  ## write the generated documents: AsyncAPI, a page per event
 	@PYTHONPATH=tests $(BIN)/python -m support.documents docs
 unit: setup-dev  ## the tests without any server (seconds)
 	$(PYTEST) tests/unit tests/contracts tests/docs
-prove: setup-dev  ## search every reachable state of the lifecycle table for a broken promise
-	$(PYTEST) tests/proofs
+prove: setup-dev  ## prove the oversight tables: z3, negative controls, every reachable state, crashes (seconds)
+	@PYTHONPATH=tests $(BIN)/python -m proofs
 e2e: setup-dev  ## the README's story with real processes
 	$(PYTEST) tests/e2e tests/compat
 kills: setup-dev  ## SIGKILL of every process under a flow of mail; counts what is lost or doubled

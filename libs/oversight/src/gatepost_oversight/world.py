@@ -38,7 +38,9 @@ LOWER_GRANT = ("LOWER", all_of(
     # what nobody granted may only gate: it would outlast a mailbox that becomes stricter
     any_of(is_true(var("grant_live")), le(level(arg("mode")), level(const(Mode.GATED_SEND)))),
 ))  # fmt: skip
-LOWER_WITHOUT = ("LOWER", le(level(var("mode")), level(var("grant_now"))))
+LOWER_WITHOUT = ("LOWER", all_of(
+    le(level(var("mode")), level(var("grant_now"))), any_of(negate(var("covers_ask")), is_true(var("grant_covers"))),
+))  # fmt: skip
 CODE = ("CODE", all_of(is_true(arg("code_ok")), is_true(var("request_open"))))
 EFFECTS: dict[str, dict[str, Expr]] = {
     "pause": {"paused": TRUE}, "lift_pause": {"paused": FALSE},
