@@ -102,6 +102,22 @@ def _prove_step(step: Step, tally: Tally, *, about: str, stop: bool) -> bool:
     return True
 
 
+def catches(row: Move) -> bool:
+    """Does any claim fail, or can the row never fire? One question for all claims together, so no names and no stories."""
+    fires = False
+    for step in steps(row, _WHOLE):
+        solver = z3.SolverFor("QF_LIA")
+        solver.set("timeout", TIMEOUT_MS)
+        for part in (_KNOWN, _LEMMAS_BEFORE if row.on is not On.NEW else True, step.fires, step.effects):
+            _assert(solver, part)
+        if solver.check() == z3.unsat:
+            continue
+        fires = True
+        if _ask(solver, both(*(claim for _, claim in obligations(step)))) is not None:
+            return True
+    return not fires
+
+
 def _assert(solver: z3.Solver, formula: Bool) -> None:
     solver.add(z3.BoolVal(formula) if isinstance(formula, bool) else formula)
 

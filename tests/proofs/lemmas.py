@@ -46,6 +46,9 @@ LEMMAS: dict[str, Lemma] = {
     "two approvals are of two people, and there is no second without a first": lambda w: implies(
         w["ok2"].there, both(w["ok1"].there, no(w["ok1"].equals(w["ok2"])))
     ),
+    "nothing is left of an approval that fell": lambda w: both(*(
+        implies(w[n].missing, both(*(w[f"{n}_{part}"].missing for part in ("hash", "key", "for")))) for n in ("ok1", "ok2")
+    )),
     "nothing is approved before it is held": lambda w: implies(
         w["st"].among("received", "quarantined", "drafting", "drafted", "revising"), both(w["ok1"].missing, w["ok2"].missing)
     ),

@@ -17,6 +17,7 @@ from gatepost_oversight.states import DERIVABLE, ENDED, State
 from gatepost_oversight.terms import EFFECTIVE, GATED, READ_ONLY
 from gatepost_oversight.vocabulary import expressions, unexplained
 from gatepost_oversight.world import EFFECTS
+from proofs import ownership
 from proofs.engine import Broken, Tally, whole
 from proofs.symbols import Bool, Symbolic, Term, both, implies, level, no
 from proofs.system import algebra, enabled
@@ -81,7 +82,7 @@ def _valid(claim: Bool, given: Bool = True) -> str | None:
     return "the solver does not know" if answer == z3.unknown else str(solver.model())[:600]
 
 
-def deterministic(moves: Sequence[Move]) -> Iterator[tuple[str, str | None]]:
+def deterministic(moves: Sequence[Move], about: str | None = None) -> Iterator[tuple[str, str | None]]:
     """15. No two rows fire for one event, nor two of a family that services choose from."""
     world, known = whole()
     by_id = {m.id: m for m in moves}
@@ -90,6 +91,8 @@ def deterministic(moves: Sequence[Move]) -> Iterator[tuple[str, str | None]]:
         events.setdefault(m.event, []).append(m.id)
     groups = [tuple(ids) for ids in events.values() if len(ids) > 1] + [f for f in FAMILIES if set(f) <= set(by_id)]
     for pair in sorted({frozenset(p) for g in groups for p in itertools.combinations(g, 2)} - _TWINS, key=sorted):
+        if about is not None and about not in pair:
+            continue
         first, second = (by_id[i] for i in sorted(pair))
         fires: list[Bool] = []
         for row in (first, second):
@@ -172,6 +175,12 @@ def check(moves: Sequence[Move]) -> Tally:
                 tally.broken.append(Broken(name, part, (problem,)))
         tally.seconds[name] += time.perf_counter() - began
 
+    began = time.perf_counter()
+    for name, row, problem in ownership.check(moves):
+        tally.asked[name] += 1
+        if problem is not None:
+            tally.broken.append(Broken(name, row, (problem,)))
+    tally.seconds["30. what happens is told, and nothing else"] += time.perf_counter() - began
     run("15. no two rows fire for one event", lambda: deterministic(moves))
     run(
         "16. nothing gets stuck: each open state leads towards an end",

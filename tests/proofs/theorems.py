@@ -263,6 +263,134 @@ def _unless_system(w: Whole, claim: Bool) -> Bool:
     return implies(both(gated(w), no(w["system_template"].value)), claim)
 
 
+def _seen(s: Step) -> Bool:
+    """Who approves or edits was shown this content and the newest mail of the thread; their own edit is of it."""
+    told = s.algebra.arguments
+    shown = both(told["seen_hash"].equals(s.before["content"]), told["seen_head"].equals(s.before.facts["thread_head"]))
+    changed = no(s.after["content"].equals(s.before["content"]))
+    own = both(s.algebra.var("rev_kind").is_("edit"), s.algebra.var("rev_author").equals(s.principal))
+    by_reviewer = both(s.is_role("reviewer"), changed)
+    return both(implies(either(_approves(s), by_reviewer), shown), implies(by_reviewer, own))
+
+
+def _approves(s: Step) -> Bool:
+    """An approval is given: a first or second one, or the same again for another release."""
+    if s.row.on is not On.MESSAGE:
+        return False
+    return either(*(
+        both(s.after[n].there, either(no(s.after[n].equals(s.before[n])), no(s.after[f"{n}_for"].equals(s.before[f"{n}_for"]))))
+        for n in ("ok1", "ok2")
+    ))  # fmt: skip
+
+
+def _complete(s: Step) -> Bool:
+    """Nobody approves what has no content, an open question, or nobody left to write to."""
+    whole = both(s.after["content"].there, no(s.after["placeholder"].true), s.algebra.var("unfinished").true)
+    return implies(_approves(s), whole)
+
+
+def _written_down(s: Step) -> Bool:
+    a, told = s.after, s.algebra.arguments
+    out = both(
+        s.before["st"].among("held", "quarantined"),
+        a["st"].among("released", "revising", "rejected", "received", "discarded"),
+    )
+    decided = both(a["decided_by"].equals(s.principal), a["decided_at"].equals(told["now"]))
+    keys = both(*(
+        implies(both(a[n].there, no(a[n].equals(s.before[n]))), a[f"{n}_key"].equals(told["actor_key"])) for n in ("ok1", "ok2")
+    ))  # fmt: skip
+    return both(implies(out, decided), implies(_approves(s), keys))
+
+
+def _carries_its_grant(s: Step) -> Bool:
+    new = no(s.after["release"].equals(s.before["release"]))
+    told = s.algebra.arguments
+    return implies(
+        new, both(s.after["grant_token"].equals(told["grant_token"]), s.after["released_at"].equals(told["now"]))
+    )
+
+
+def _ready(s: Step, b: Delivery, a: Delivery) -> Bool:
+    told = s.algebra.arguments
+    return both(
+        b["due"].true, b["turn"].true, told["grant_ok"].true, a["phase"].is_("claimed"), a["owner"].equals(told["owner"]),
+        a["lease_until"].equals(told["lease_until"]),
+    )  # fmt: skip
+
+
+def _fenced(s: Step, b: Delivery, a: Delivery) -> Bool:
+    """Only its owner announces or puts off; only an ended lease changes the owner on the wire."""
+    told, is_moved = s.algebra.arguments["owner"], s.moved is b
+    if not is_moved:
+        return both(a["phase"].equals(b["phase"]), a["owner"].equals(b["owner"]))
+    announces = both(no(b["phase"].is_("announced")), a["phase"].is_("announced"))
+    puts_off = both(b["st_delivery"].is_("sending"), a["st_delivery"].is_("deferred"))
+    stays = both(b["st_delivery"].is_("sending"), a["st_delivery"].is_("sending"))
+    other = both(stays, no(a["owner"].equals(b["owner"])))
+    mine = both(told.there, b["owner"].equals(told))
+    return both(
+        implies(either(announces, puts_off), mine), implies(announces, b["phase"].is_("claimed")),
+        implies(other, both(b["lease_over"].true, b["phase"].is_("claimed"), a["owner"].equals(told), a["lease_until"].equals(s.algebra.arguments["lease_until"]))),
+    )  # fmt: skip
+
+
+def _lost(s: Step, b: Delivery, a: Delivery) -> Bool:
+    """Uncertain is only what was announced; it keeps the intent, and a bounce of what was delivered is proven."""
+    told = s.algebra.arguments
+    late = both(b["st_delivery"].is_("delivered"), a["st_delivery"].is_("bounced"))
+    enters = both(a["st_delivery"].is_("uncertain"), no(b["st_delivery"].is_("uncertain")))
+    return both(implies(enters, b["phase"].is_("announced")), implies(late, told["proven"].true))
+
+
+def _ways(s: Step) -> Bool:
+    """Who may bring a mail where: what was let go, sent back, refused or ended came there by whom it may."""
+    was, now = s.before["st"], s.after["st"]
+    entered = no(now.equals(was))
+    if s.row.on is not On.MESSAGE:
+        return True
+    return both(
+        implies(both(entered, now.is_("released")), either(
+            both(was.is_("drafted"), s.is_role("system"), s.algebra.arg("verdict").is_("release")),
+            both(was.is_("held"), s.is_role("reviewer")))),
+        implies(both(entered, now.among("revising", "rejected")), both(was.is_("held"), s.is_role("reviewer", "operator"))),
+        implies(both(entered, now.is_("revising")), both(s.algebra.arg("has_note").true, s.after["rounds"].value == s.before["rounds"].value + 1)),
+        implies(both(entered, now.is_("drafted")), was.is_("drafting")),
+        implies(both(entered, now.is_("held")), was.among("drafting", "drafted", "revising", "released", "deferred")),
+        implies(both(entered, now.is_("refused")), both(s.is_role("system"), either(
+            s.algebra.var("suppressed").true, s.before.facts["policy_block"].value,
+            both(was.is_("drafted"), either(_off(s.before), s.algebra.arg("verdict").is_("refuse")))))),
+        implies(both(entered, now.is_("expired")), both(s.is_role("system"), s.before.facts["overdue"].true)),
+        implies(both(entered, now.is_("superseded")), both(s.is_role("system"), s.before.facts["newer"].value, no(s.before.attempted))),
+        implies(both(entered, now.among("cancelled", "expired", "superseded", "refused")), both(
+            no(was.among("received", "discarded")), no(s.before.claimed))),
+        implies(both(entered, now.among("cancelled", "superseded", "refused", "rejected", "revising")), no(was.is_("quarantined"))),
+        implies(both(entered, now.among("received", "discarded")), both(was.is_("quarantined"), s.is_role("reviewer", "operator"))),
+        implies(both(was.is_("drafted"), now.is_("released")), both(no(_off(s.before)), no(s.before.facts["policy_block"].value),
+                                                                    no(s.algebra.var("suppressed").true))),
+    )  # fmt: skip
+
+
+def _off(w: Whole) -> Bool:
+    return either(w.facts["mode"].is_("read_only"), w.facts["ceiling"].is_("read_only"), effective_level(w) == 0)
+
+
+def _adopted(s: Step) -> Bool:
+    """What is adopted is one newer revision, whole: its number, content, open question, recipients and subject."""
+    a, v = s.after, s.algebra.variables
+    changed = either(no(a["content"].equals(s.before["content"])), no(a["revision"].equals(s.before["revision"])))
+    names = ("content", "placeholder", "recipients", "subject", "category", "evidence")
+    whole = both(v["rev_n"].there, a["revision"].equals(v["rev_n"]), a["revision"].value > s.before["revision"].value,
+                 v["rev_content"].there, *(a[n].equals(v[f"rev_{n}"]) for n in names))  # fmt: skip
+    return implies(changed, whole)
+
+
+def _modes_stay(s: Step) -> Bool:
+    f = s.after.facts
+    up = both(f["mode"].there, f["ceiling"].there)
+    within = implies(level(f["mode"]) > level(s.before.facts["mode"]), level(f["mode"]) <= level(f["ceiling"]))
+    return both(up, within)
+
+
 W, N = frozenset({On.WORLD}), frozenset({On.NEW})
 ALL = frozenset(On)
 THEOREMS: tuple[Theorem, ...] = (
@@ -302,5 +430,15 @@ THEOREMS: tuple[Theorem, ...] = (
     Theorem("27b", "asking only tightens, also later", _asking_tightens),
     Theorem("28", "system mail is not steerable", _system_mail, ON_MAIL | N),
     Theorem("29", "no delivery begins once the mail was taken back", _attempt(_taken_back)),
+    Theorem("32", "a decision binds to what was seen", _seen),
+    Theorem("33", "nobody approves what is not whole", _complete),
+    Theorem("34", "who decided is written down", _written_down),
+    Theorem("35", "a release carries its grant", _carries_its_grant),
+    Theorem("36", "an attempt begins when it is due, in its turn, and under a verified grant", _attempt(_ready)),
+    Theorem("37", "only its owner announces or puts off", _delivery(_fenced)),
+    Theorem("38", "uncertain is only what was announced, and a late bounce is proven", _delivery(_lost)),
+    Theorem("39", "each state is entered only by whom and for what it may", _ways),
+    Theorem("40", "what is adopted is one newer revision, whole", _adopted, frozenset({On.MESSAGE})),
+    Theorem("41", "a mailbox always has a mode, raised up to its ceiling at most", _modes_stay, W),
     Theorem("29b", "the drafter of a mail never changes", lambda s: _kept(s, "drafter", "mailbox", "direction")),
 )  # fmt: skip

@@ -147,6 +147,7 @@ def anything() -> tuple[Whole, Bool]:
             d["st_delivery"].among(*RANK), d["phase"].among("none", "claimed", "announced"), d["attempts"].value >= 0,
         ]  # fmt: skip
     known += [rest.rank >= 0, rest.rank < len(RANK), mail["release"].value >= 0, mail["rounds"].value >= 0]
+    known.append(domain(free("rev_ask", Kind.MODE, may_be_missing=True), Kind.MODE))  # a check of the column
     known.append(implies(both(rest.present, rest.rank == RANK["sending"]), rest.claimed))
     return whole, both(*known)
 

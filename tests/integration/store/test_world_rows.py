@@ -190,6 +190,9 @@ async def test_a_code_raises_the_mode_once(world, fired) -> None:
     assert stayed(await ask(requests[3])) == ("RATE",)
     assert stayed(await redeem(requests[0], AGENT)) == ("ROLE",)
     assert stayed(await redeem(requests[0], code_ok=False)) == ("CODE",)
+    await world.owner.execute("UPDATE mailbox SET ceiling = 'gated_send' WHERE id = $1", MAILBOX)
+    assert stayed(await redeem(requests[0], ceiling="autonomous")) == ("UP_TO_CEILING",)  # a code raises no ceiling
+    await world.owner.execute("UPDATE mailbox SET ceiling = 'autonomous' WHERE id = $1", MAILBOX)
     assert stayed(await redeem(requests[0], mode="autonomous")) == ("CODE",)
     moved(await redeem(requests[0], covers_ask=True))
     assert stayed(await redeem(requests[0])) == ("CODE",)

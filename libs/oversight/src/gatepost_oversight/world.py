@@ -106,7 +106,7 @@ WORLD: tuple[Move, ...] = (
     move("W11", "request_upgrade", (), (AGENT, REVIEWER, OPERATOR), (("RATE", negate(var("asked_enough"))),), None,
          "A looser mode is asked for; a code goes to the oversight address, and nothing changes.", on=On.WORLD,
          does="request"),
-    move("W12", "redeem_upgrade", (), (OPERATOR,), (CODE, UP_TO_CEILING), None,
+    move("W12", "redeem_upgrade", (), (OPERATOR,), (CODE, GRANT_UP_TO_CEILING), None,
          "An operator redeems the code: the mailbox gets the mode that was asked for.", emits="mailbox.mode_changed",
          on=On.WORLD, sets={"mode": arg("mode")} | COVERS, does="redeem"),
     move("N1", "disable_endpoint", (), (SYSTEM,), (EXISTS,), None,
