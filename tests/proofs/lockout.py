@@ -14,10 +14,10 @@ from typing import Any
 import z3
 
 from gatepost_oversight.move import Move
+from proofs.claims import approved, effective_level, gated
 from proofs.engine import Broken, Tally, whole
 from proofs.symbols import NOTHING, Bool, Symbolic, Term, both, code, either, implies, level, no
 from proofs.system import Step, steps
-from proofs.theorems import approved, effective_level, gated
 from proofs.wholes import Delivery, Whole
 
 Rows = Mapping[str, Move]

@@ -18,10 +18,10 @@ from gatepost_oversight.terms import EFFECTIVE, GATED, READ_ONLY
 from gatepost_oversight.vocabulary import expressions, unexplained
 from gatepost_oversight.world import EFFECTS
 from proofs import ownership
+from proofs.claims import base_level, effective_level, gated
 from proofs.engine import Broken, Tally, whole
 from proofs.symbols import Bool, Symbolic, Term, both, implies, level, no
 from proofs.system import algebra, enabled
-from proofs.theorems import base_level, effective_level, gated
 
 FAMILIES = (
     ("T01", "T02", "T01r", "T02r"),
