@@ -15,8 +15,11 @@ from proofs.engine import Broken, Tally
 KINDS = ("agent", "person", "service")
 SETS = tuple(frozenset(c) for n in range(len(SCOPES) + 1) for c in itertools.combinations(SCOPES, n))
 READING = ("read", "oversight_read")
-OPEN_TO_ALL = frozenset({"unsubscribe", "show_unsubscribe", "health", "openapi"})
-ANYONE_STOPS = frozenset({"create_pause"})
+OPEN_TO_ALL = frozenset({
+    "unsubscribe", "show_unsubscribe", "health", "openapi", "sign_up", "signing_keys", "setup_multimail", "oauth_resource",
+    "verify_page", "open_attachment",
+})  # fmt: skip
+ANYONE_STOPS = frozenset({"create_pause", "report_issue"})  # stopping, and telling the operator, is anyone's
 DECIDING = frozenset({"oversight", OPERATOR, PERSON})
 INSTALLATION_WIDE = frozenset({"get_audit_checkpoint"})  # a size and a hash over all tenants: of nobody in particular
 LOOSENING = frozenset({"delete_pause", "remove_suppression"})
@@ -44,7 +47,7 @@ def rows(table: Sequence[Access]) -> Iterator[Found]:
             None if row.scope and set(row.scope) <= words else f"its scopes are {row.scope}",
         )
         named = any(re.search(r"{(?!token)\w+}", path) for _, path in paths)
-        has_tenant = row.tenant not in {"", "none"}
+        has_tenant = row.tenant not in {"", "none"} or (row.status == 501 and not row.mutates)  # 501: it does nothing
         yield (
             "every row is tied to a tenant",
             row.command,

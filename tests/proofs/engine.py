@@ -18,7 +18,7 @@ from gatepost_oversight.move import Move, On
 from gatepost_oversight.vocabulary import VARIABLE, Kind
 from proofs.lemmas import LEMMAS, all_lemmas
 from proofs.symbols import Bool, Term, both, no, spelled
-from proofs.system import Step, steps
+from proofs.system import Step, fires, steps
 from proofs.theorems import THEOREMS
 from proofs.wholes import Whole, anything
 
@@ -68,13 +68,13 @@ def prove(moves: Iterable[Move], *, about: str = "", stop: bool = False) -> Tall
     """All obligations of these rows, or those whose name begins so; `stop` at the first that fails."""
     tally = Tally()
     for row in moves:
-        fires = False
+        alive = False
         for step in steps(row, _WHOLE):
-            fires = _prove_step(step, tally, about=about, stop=stop) or fires
+            alive = _prove_step(step, tally, about=about, stop=stop) or alive
             if stop and tally.broken:
                 return tally
         tally.asked[ALIVE] += 1
-        if not fires and not about:
+        if not alive and not about:
             tally.broken.append(Broken(ALIVE, row.id, ("no whole that meets the lemmas lets it fire",)))
     return tally
 
@@ -102,20 +102,46 @@ def _prove_step(step: Step, tally: Tally, *, about: str, stop: bool) -> bool:
     return True
 
 
+@dataclass
+class Prepared:
+    """A step with all that does not depend on the row's guard: asserted effects, and the claims as one formula."""
+
+    step: Step
+    solver: z3.Solver
+    claims: Bool
+
+
+_PREPARED: dict[tuple[Any, ...], list[Prepared]] = {}
+
+
+def _prepared(row: Move) -> list[Prepared]:
+    key = (row.id, row.dst, row.set, row.then, row.releases, row.takes_back, row.does)
+    if key not in _PREPARED:
+        if len(_PREPARED) > 4:
+            _PREPARED.clear()
+        _PREPARED[key] = []
+        for step in steps(row, _WHOLE):
+            solver = z3.SolverFor("QF_LIA")
+            solver.set("timeout", TIMEOUT_MS)
+            for part in (_KNOWN, _LEMMAS_BEFORE if row.on is not On.NEW else True, step.effects):
+                _assert(solver, part)
+            _PREPARED[key].append(Prepared(step, solver, both(*(claim for _, claim in obligations(step)))))
+    return _PREPARED[key]
+
+
 def catches(row: Move) -> bool:
     """Does any claim fail, or can the row never fire? One question for all claims together, so no names and no stories."""
-    fires = False
-    for step in steps(row, _WHOLE):
-        solver = z3.SolverFor("QF_LIA")
-        solver.set("timeout", TIMEOUT_MS)
-        for part in (_KNOWN, _LEMMAS_BEFORE if row.on is not On.NEW else True, step.fires, step.effects):
-            _assert(solver, part)
-        if solver.check() == z3.unsat:
-            continue
-        fires = True
-        if _ask(solver, both(*(claim for _, claim in obligations(step)))) is not None:
+    alive = False
+    for each in _prepared(row):
+        each.solver.push()
+        _assert(each.solver, fires(row, each.step))
+        fired = each.solver.check() != z3.unsat
+        alive = alive or fired
+        broken = fired and _ask(each.solver, each.claims) is not None
+        each.solver.pop()
+        if broken:
             return True
-    return not fires
+    return not alive
 
 
 def _assert(solver: z3.Solver, formula: Bool) -> None:

@@ -73,6 +73,7 @@ LEMMAS: dict[str, Lemma] = {
         implies(d["st_delivery"].is_("uncertain"), both(d["used"].value, d["phase"].is_("announced"))),
         implies(d["st_delivery"].is_("deferred"), both(d["used"].value, d["phase"].is_("none"))),
     )),
+    "a delivery has a phase": lambda w: _each(w, lambda d: d["phase"].among("none", "claimed", "announced")),
     "announced only on the wire and in uncertain": lambda w: _each(w, lambda d: implies(
         d["phase"].is_("announced"), d["st_delivery"].among("sending", "uncertain")
     )),

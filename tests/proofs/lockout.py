@@ -13,6 +13,7 @@ from typing import Any
 
 import z3
 
+from gatepost_oversight.lifecycle import BY_ID
 from gatepost_oversight.move import Move
 from proofs.claims import approved, effective_level, gated
 from proofs.engine import Broken, Tally, whole
@@ -201,6 +202,35 @@ def _writes(w: Whole, s: Step) -> Bool:
     )
 
 
+def _writes_held(w: Whole, s: Step) -> Bool:
+    v, told = s.algebra.variables, s.algebra.arguments
+    return both(w["st"].is_("held"), w["direction"].is_("outbound"), no(w.attempted), told["n"].equals(v["next_n"]))
+
+
+def _lower_grant(w: Whole, s: Step) -> Bool:
+    mode = s.algebra.arguments["mode"]
+    return both(mode.among("read_only", "gated_all", "gated_send"), level(mode) <= level(s.algebra.var("grant_now")),
+                no(s.algebra.arguments["covers_ask"].true))  # fmt: skip
+
+
+def _drop_grant(w: Whole, s: Step) -> Bool:
+    now = s.algebra.var("grant_now")
+    return both(s.algebra.var("exists").value, level(w.facts["mode"]) <= level(now), level(w.facts["mode"]) >= 0,
+                level(now) >= 0, no(s.algebra.var("covers_ask").true))  # fmt: skip
+
+
+def _blocked(state: str) -> Callable[[Whole, Step], Bool]:
+    return lambda w, _: both(w["st"].is_(state), w.facts["policy_block"].value)
+
+
+def _opted_out(state: str) -> Callable[[Whole, Step], Bool]:
+    return lambda w, s: both(_at(state)(w, s), s.moved.suppressed.value if s.moved is not None else False)
+
+
+def _outdated(state: str) -> Callable[[Whole, Step], Bool]:
+    return lambda w, _: both(w["st"].is_(state), w.facts["newer"].value, no(w.attempted))
+
+
 VERDICTS = ("release", "hold", "refuse")
 POSSIBLE: tuple[Possible, ...] = (
     Possible("C1", "an author asks for a mail, in any mode", (fire("T05", "agent", _anybody),), lambda w, s: True),
@@ -226,6 +256,9 @@ POSSIBLE: tuple[Possible, ...] = (
     Possible("C8", "its author writes a further revision", (fire("R1", "agent", _author, kind="draft"),), _writes),
     Possible("C8b", "which is adopted from revising", (fire("T19"),), lambda w, s: both(
         w["st"].is_("revising"), _draft(w, s), no(w.attempted))),
+    Possible("C8c", "or from held", (fire("T19"),), lambda w, s: both(w["st"].is_("held"), _draft(w, s), no(w.attempted))),
+    Possible("C8d", "its author revises what is held", (fire("R1", "agent", _author, kind="draft"),), _writes_held),
+    *(Possible(f"C8e {state}", f"a failed draft reaches a person from {state}", (fire("T07"),), _is(state)) for state in ("drafting", "revising")),
     Possible("C9", "an agent cancels its own before it is claimed", (fire("T20", "agent", _author),), lambda w, _: both(
         w["st"].among("drafting", "drafted", "held", "revising", "released", "deferred"), no(w.claimed))),
     *(Possible(f"C10 {role}", f"a {role} stops anything that is not on the wire", (fire("T20", role),),
@@ -233,6 +266,11 @@ POSSIBLE: tuple[Possible, ...] = (
     *(Possible(f"C11 {role}", f"{role}: anyone pauses", (fire("W4", role, _anybody),), lambda w, s: True)
       for role in ("agent", "reviewer", "operator", "system")),
     Possible("C11b", "an operator resumes", (fire("W5", "operator"),), lambda w, s: s.algebra.var("exists").value),
+    *(Possible(f"C11c {role}", f"{role}: anyone suppresses", tuple(fire(r, role, _anybody) for r in (row,)),
+               lambda w, s: s.algebra.var("exists").value)
+      for row in ("W6", "W6u", "W6c") for role in ("agent", "reviewer", "operator", "system")),
+    *(Possible(f"C11d {role}", f"{role}: anyone asks for a looser mode", (fire("W11", role, _anybody),),
+               lambda w, s: no(s.algebra.var("asked_enough").value)) for role in ("agent", "reviewer", "operator")),
     Possible("C12", "what may leave is claimed when it is due and its turn", (fire("T24", grant_ok=True),), _ready("released")),
     Possible("C13", "what was deferred is tried again", (fire("T25", grant_ok=True),), _ready("deferred")),
     Possible("C14 2yz", "a 250 is recorded", (fire("T28"),), _phase("announced")),
@@ -252,6 +290,17 @@ POSSIBLE: tuple[Possible, ...] = (
     Possible("C19", "an operator sets any mode up to the ceiling", (fire("W1", "operator"),), _new_mode),
     *(Possible(f"C19b {role}", f"an {role} lowers it" if role == "agent" else f"a {role} lowers it", (fire("W2", role),), _lower)
       for role in ("agent", "reviewer")),
+    *(Possible(f"C19c {role}", f"{role}: anyone tightens a grant", (fire("W2g", role),), _lower_grant) for role in ("agent", "reviewer")),
+    *(Possible(f"C19d {role}", f"{role}: anyone gives up a looser grant", (fire("W2r", role),), _drop_grant) for role in ("agent", "reviewer")),
+    *(Possible(f"C19e {role}", f"{role}: a person puts mails into another thread", (fire("W13", role, _anybody),),
+               lambda w, s: both(s.algebra.var("exists").value, s.algebra.var("settled").value))
+      for role in ("reviewer", "operator") if "W13" in BY_ID),
+    *(Possible(f"C22 {state}", f"what policy forbids ends from {state}", (fire("T10"),), _blocked(state))
+      for state in ("drafted", "held", "released", "deferred")),
+    *(Possible(f"C23 {state}", f"a late opt-out ends one recipient of what is {state}", (fire("T10d"),), _opted_out(state))
+      for state in ("released", "deferred")),
+    *(Possible(f"C24 {state}", f"what is outdated ends from {state}", (fire("T22"),), _outdated(state))
+      for state in ("drafting", "drafted", "held", "revising", "released")),
     Possible("C20", "a grant that covers the ask lets a clean draft pass", (fire("T08", verdict="release"),), _covered),
     # 16. nothing gets stuck: a system row fires from every open state, and each leads further towards an end
     Possible("16 waiting", "what waits too long ends", (fire("T21"),),

@@ -22,6 +22,13 @@ MORE_TOLD = {
     "T01r": {"email.reported"}, "T02r": {"email.reported"}, "R1": {"email.drafted"}, "W6u": {"email.unsubscribed"},
     "W6c": {"email.complained"}, "N2": {"endpoint.exhausted"}, "W4t": {"mailbox.paused"}, "W5t": {"mailbox.resumed"},
 }  # fmt: skip
+DOES = {
+    "grant_mode": "grant", "revoke_grant": "revoke_grant", "lower_grant": "lower_grant", "drop_grant": "revoke_grant",
+    "demote_category": "lower_grant", "pause": "pause", "resume": "lift_pause", "add_suppression": "suppress",
+    "unsubscribe": "suppress", "complain": "suppress", "remove_suppression": "unsuppress", "set_rule": "set_rule",
+    "request_upgrade": "request", "redeem_upgrade": "redeem", "disable_endpoint": "disable_endpoint",
+    "move_mails": "move_mails",
+}  # fmt: skip
 GATEKEEPER, SENDER, WRITERS = frozenset({"gatekeeper"}), frozenset({"sender"}), frozenset({"drafter", "api"})
 SUPPRESS = {"W6": {"ingest", "api", "sender", "gatekeeper"}, "W6u": {"ingest", "api"}, "W6c": {"ingest", "api"}}
 
@@ -67,6 +74,11 @@ def check(moves: Sequence[Move]) -> Iterator[tuple[str, str, str | None]]:
             "30. what happens is told, and nothing else",
             row.id,
             (None if told == tells(row) else f"it tells {sorted(told)} and not {sorted(tells(row))}"),
+        )
+        yield (
+            "30b. each world row does what its name says",
+            row.id,
+            (None if row.does == DOES.get(row.event, "") else f"{row.event} does {row.does!r}"),
         )
         who = set(row.services)
         yield (

@@ -147,12 +147,20 @@ def domain(term: Term, kind: Kind) -> Bool:
     return True
 
 
+_LEVELS: dict[int, tuple[Term, Any]] = {}
+
+
 def level(mode: Term) -> Any:
     """The place of a mode in the order, as a number; of what is no mode, nothing sensible."""
-    found: Any = z3.IntVal(-1)
-    for name, place in LEVELS.items():
-        found = choose(mode.value == code(name), z3.IntVal(place), found)
-    return found
+    known = _LEVELS.get(id(mode))
+    if known is None:
+        found: Any = z3.IntVal(-1)
+        for name, place in LEVELS.items():
+            found = choose(mode.value == code(name), z3.IntVal(place), found)
+        if len(_LEVELS) > 2000:
+            _LEVELS.clear()
+        known = _LEVELS[id(mode)] = (mode, found)  # the term is kept, so that its id stays its own
+    return known[1]
 
 
 @dataclass(frozen=True)

@@ -92,6 +92,15 @@ def enabled(row: Move, a: Symbolic, *, state: Term | None) -> Bool:
     return both(*parts, *(a.of(condition).true for _, condition in row.guard))
 
 
+def fires(row: Move, step: Step) -> Bool:
+    """The guard of a row with the same effects as this step's."""
+    if row.on in {On.NEW, On.WORLD}:
+        return enabled(row, step.algebra, state=None)
+    if step.moved is not None:
+        return both(step.moved.exists, enabled(row, step.algebra, state=step.moved["st_delivery"]))
+    return enabled(row, step.algebra, state=step.before["st"])
+
+
 def steps(row: Move, before: Whole) -> list[Step]:
     """Every way in which the row can fire: a delivery's row moves the watched delivery, or another."""
     if row.on is On.DELIVERY:

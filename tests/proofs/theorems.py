@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gatepost_oversight.move import On
-from proofs import claims
+from proofs import claims, records
 from proofs.claims import Claim
 from proofs.symbols import both, either, implies, no
 
@@ -22,7 +22,7 @@ class Theorem:
     on: frozenset[On] = ON_MAIL
 
 
-W, N = frozenset({On.WORLD}), frozenset({On.NEW})
+W, N, MESSAGE = frozenset({On.WORLD}), frozenset({On.NEW}), frozenset({On.MESSAGE})
 ALL = frozenset(On)
 THEOREMS: tuple[Theorem, ...] = (
     Theorem("1", "gated means approved", claims.attempt(lambda s, b, a: claims.unless_system(s.before, both(
@@ -71,5 +71,15 @@ THEOREMS: tuple[Theorem, ...] = (
     Theorem("39", "each state is entered only by whom and for what it may", claims.ways),
     Theorem("40", "what is adopted is one newer revision, whole", claims.adopted, frozenset({On.MESSAGE})),
     Theorem("41", "a mailbox always has a mode, raised up to its ceiling at most", claims.modes_stay, W),
+    Theorem("42", "only an operator loosens", records.loosening, W),
+    Theorem("43", "a code is right, open and rare; what is ended or lifted is there", records.codes, W),
+    Theorem("44", "a revision is written by whom and where it may", records.revisions, frozenset({On.REVISION})),
+    Theorem("45", "mail is born by whom it may", records.births, N),
+    Theorem("46", "the machine's work is the machine's, and what may leave is not taken back", records.machine, MESSAGE),
+    Theorem("47", "what is held, refused or taken up says why", records.held_reasons, MESSAGE),
+    Theorem("48", "more care that is asked for is given", records.adopted_ask, MESSAGE),
+    Theorem("49", "outcomes are kept as they were said", claims.delivery(records.outcomes)),
+    Theorem("50", "the wire is the system's, but for a person's word", claims.delivery(records.wire_roles)),
+    Theorem("51", "on the wire each step announces or takes over", claims.delivery(records.wire_moves)),
     Theorem("29b", "the drafter of a mail never changes", lambda s: claims.kept(s, "drafter", "mailbox", "direction")),
 )  # fmt: skip
