@@ -61,12 +61,18 @@ types:
 	$(BIN)/mypy
 bench-webhooks: setup-dev  ## webhooks per second, through the notifier and through httpx2
 	$(BIN)/python -m bench.webhooks $(ARGS)
-docs: setup-dev  ## write the generated documents: AsyncAPI, a page per event
+docs: setup-dev  ## write the generated documents: AsyncAPI, a page per event, the oversight tables
 	@PYTHONPATH=tests $(BIN)/python -m support.documents docs
+.PHONY: mutants agreement
+check: mutants agreement
+mutants: setup-dev  ## break every row of the tables in every small way; what no proof notices must be on the reviewed list
+	@PYTHONPATH=tests $(BIN)/python -m proofs.mutation $(ARGS)
+agreement: setup-dev  ## the generated SQL beside the services' evaluator, on a real Postgres, in many random worlds
+	$(PYTEST) tests/integration/store/test_agreement.py -m slow -s
 unit: setup-dev  ## the tests without any server (seconds)
 	$(PYTEST) tests/unit tests/contracts tests/docs
-prove: setup-dev  ## search every reachable state of the lifecycle table for a broken promise
-	$(PYTEST) tests/proofs
+prove: setup-dev  ## prove the oversight tables: z3, negative controls, every reachable state, crashes (seconds)
+	@PYTHONPATH=tests $(BIN)/python -m proofs
 e2e: setup-dev  ## the README's story with real processes
 	$(PYTEST) tests/e2e tests/compat
 compat: setup-dev $(VENV)-compat/.done  ## the published clients, in an environment of their own, against real processes

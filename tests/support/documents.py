@@ -1,4 +1,4 @@
-"""The documents that are generated: the AsyncAPI of all services, and a page per event. `make docs` writes them.
+"""The documents that are generated: the AsyncAPI of all services, a page per event, the oversight tables. `make docs` writes them.
 
 They are made from the very tables the services run with; a test holds what running ones say against it.
 """
@@ -14,6 +14,7 @@ from typing import Any
 from gatepost_contracts.catalogue import CATALOGUE, CONSUMERS, SERVICES, STREAMS, Entry
 from gatepost_runtime.asyncapi import document, merged
 from gatepost_runtime.rows import On
+from support import table_pages
 
 ROOT = Path(__file__).resolve().parents[2]
 ASYNCAPI, EVENTS = "reference/asyncapi.json", "reference/events"
@@ -82,7 +83,7 @@ def events_index() -> str:
 def documents() -> dict[str, str]:
     """Every generated file below docs/, by its path."""
     pages = {f"{EVENTS}/{entry.model.type}.md": event_page(entry) for entry in CATALOGUE}
-    return {ASYNCAPI: asyncapi(), f"{EVENTS}/README.md": events_index(), **pages}
+    return {ASYNCAPI: asyncapi(), f"{EVENTS}/README.md": events_index(), **pages, **table_pages.pages()}
 
 
 if __name__ == "__main__":

@@ -147,6 +147,17 @@ async def test_nobody_but_an_operator_grants_what_would_outlast_a_tightening(wor
     assert stayed(await gatekeeper.step("W2r", MAILBOX, by=AGENT, kind="category", name="faq")) == ("LOWER",)
 
 
+async def test_giving_up_a_grant_never_lets_the_mailbox_cover_the_ask(world, fired) -> None:
+    """A mailbox that covers the ask is looser than a grant of the same mode that does not."""
+    gatekeeper = await world.store("gatekeeper")
+    moved(await gatekeeper.step("W1", MAILBOX, by=OPERATOR, mode="monitored", covers_ask=True))
+    grant = {"kind": "category", "name": "refunds"}
+    moved(await gatekeeper.step("W1g", MAILBOX, by=OPERATOR, mode_grant_id=new_id("grt"), mode="monitored", **grant))
+
+    assert stayed(await gatekeeper.step("W2r", MAILBOX, by=AGENT, **grant)) == ("LOWER",)
+    moved(await gatekeeper.step("W1r", MAILBOX, by=OPERATOR, **grant))
+
+
 async def test_a_rule_is_a_row_with_a_revision(world, fired) -> None:
     gatekeeper = await world.store("gatekeeper")
     for conditions in ({"words": ["parcel"]}, {"words": ["parcel", "where"]}, None):
@@ -179,6 +190,9 @@ async def test_a_code_raises_the_mode_once(world, fired) -> None:
     assert stayed(await ask(requests[3])) == ("RATE",)
     assert stayed(await redeem(requests[0], AGENT)) == ("ROLE",)
     assert stayed(await redeem(requests[0], code_ok=False)) == ("CODE",)
+    await world.owner.execute("UPDATE mailbox SET ceiling = 'gated_send' WHERE id = $1", MAILBOX)
+    assert stayed(await redeem(requests[0], ceiling="autonomous")) == ("UP_TO_CEILING",)  # a code raises no ceiling
+    await world.owner.execute("UPDATE mailbox SET ceiling = 'autonomous' WHERE id = $1", MAILBOX)
     assert stayed(await redeem(requests[0], mode="autonomous")) == ("CODE",)
     moved(await redeem(requests[0], covers_ask=True))
     assert stayed(await redeem(requests[0])) == ("CODE",)

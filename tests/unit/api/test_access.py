@@ -11,7 +11,7 @@ from gatepost_api import access
 from gatepost_api.access import ACCESS, PUBLIC, routes
 from gatepost_api.caller import Caller
 from gatepost_api.commands import COMMANDS
-from gatepost_api.door import application
+from gatepost_api.door import application, sealed
 from gatepost_api.errors import Refusal
 from gatepost_api.lenient import ALIASES
 from gatepost_oversight.credential import SCOPES
@@ -39,6 +39,24 @@ def test_the_running_router_and_the_table_are_the_same() -> None:
 
     assert {(r.method, r.path) for r in routes()} == running
     assert len(app().routes) == len(running)
+
+
+async def planted_answer() -> dict[str, str]:
+    return {"let": "in"}
+
+
+@pytest.mark.parametrize("plant", [
+    lambda planted: planted.add_api_route("/planted", planted_answer, methods=["GET"]),
+    lambda planted: planted.mount("/planted", planted),
+    lambda planted: planted.add_api_route("/v1/account", planted_answer, methods=["GET"]),
+])  # fmt: skip
+def test_a_route_without_a_row_stops_the_start(plant) -> None:
+    """An unguarded route cannot exist: not beside the table, not below it, not twice."""
+    planted = app()
+    plant(planted)
+
+    with pytest.raises(RuntimeError, match="without a row of the access table"):
+        sealed(planted)
 
 
 def test_every_command_has_one_function_and_one_row() -> None:

@@ -138,32 +138,25 @@ class Algebra(Protocol[T]):
 
 def evaluate(expr: Expr, algebra: Algebra[T]) -> T:
     """What the expression means in this algebra."""
-    match expr:
-        case ("var", str(name)):
-            return algebra.var(name)
-        case ("arg", str(name)):
-            return algebra.arg(name)
-        case ("const", value):
-            return algebra.const(value)
-        case ("role", credential):
-            return algebra.role(credential)
-        case ("principal", credential):
-            return algebra.principal(credential)
-        case ("and", *parts):
-            return algebra.conjunction([evaluate(p, algebra) for p in parts])
-        case ("or", *parts):
-            return algebra.disjunction([evaluate(p, algebra) for p in parts])
-        case ("not", a):
-            return algebra.negation(evaluate(a, algebra))
-        case ("level", a):
-            return algebra.level(evaluate(a, algebra))
-        case ("ite", condition, then, otherwise):
-            return algebra.ite(evaluate(condition, algebra), evaluate(then, algebra), evaluate(otherwise, algebra))
-        case ("eq" | "ne" | "le" | "add" as name, a, b):
-            method = getattr(algebra, name)
-            result: T = method(evaluate(a, algebra), evaluate(b, algebra))
-            return result
-    raise ValueError(f"no such expression: {expr!r}")
+    operator = expr[0]
+    if operator == "var":
+        return algebra.var(expr[1])
+    if operator == "const":
+        return algebra.const(expr[1])
+    if operator == "arg":
+        return algebra.arg(expr[1])
+    if operator in {"role", "principal"}:
+        return algebra.role(expr[1]) if operator == "role" else algebra.principal(expr[1])
+    if operator not in OPERATORS:
+        raise ValueError(f"no such expression: {expr!r}")
+    parts = [evaluate(part, algebra) for part in expr[1:]]
+    if operator == "and":
+        return algebra.conjunction(parts)
+    if operator == "or":
+        return algebra.disjunction(parts)
+    method = algebra.negation if operator == "not" else getattr(algebra, operator)
+    result: T = method(*parts)
+    return result
 
 
 @dataclass(frozen=True)

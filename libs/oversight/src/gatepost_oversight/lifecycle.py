@@ -113,6 +113,7 @@ OUTCOME: dict[str, Expr] = {
 }  # fmt: skip
 END: dict[str, Expr] = OUTCOME | {"ended_at": arg("now")}
 
+REASON = ite(any_of(eq(arg("reason"), NOTHING), eq(arg("reason"), const(""))), const("policy"), arg("reason"))
 BORN: dict[str, Expr] = {"expires_at": var("ends")}  # what waits has an end, whoever made it
 _UNSENT = (S.DRAFTING, S.DRAFTED, S.HELD, S.REVISING, S.RELEASED)
 
@@ -171,7 +172,7 @@ DRAFT: tuple[Move, ...] = (
              all_of(eq(var("st"), const("drafted")), any_of(READ_ONLY, eq(arg("verdict"), const("refuse")))),
          )), NOT_CLAIMED), S.REFUSED,
          "Policy forbids it.", emits="email.refused", takes_back=S.REFUSED,
-         sets={"reasons": arg("reasons"), "reason": ite(ne(arg("reason"), NOTHING), arg("reason"), const("policy"))}),
+         sets={"reasons": arg("reasons"), "reason": REASON}),
     move("T10d", "refuse_delivery", (S.RELEASED, S.DEFERRED), (SYSTEM,),
          (OPEN, ("FORBIDDEN", is_true(var("suppressed")))), S.REFUSED,
          "This recipient opted out after the release; the others are still written to.", emits="email.refused",

@@ -98,7 +98,9 @@ def _message_trigger() -> str:
                 f"NEW.last_row = '{m.id}' AND NEW.state = '{m.dst}' AND OLD.state IN ({words(m.src)}) AND {who}"
             )
         elif m.on is On.REVISION:
-            edges.append(f"NEW.last_row = '{m.id}' AND NEW.state = OLD.state AND {who}")
+            edges.append(
+                f"NEW.last_row = '{m.id}' AND NEW.state = OLD.state AND OLD.state IN ({words(m.src)}) AND {who}"
+            )
         elif m.on is On.DELIVERY:
             edges.append(
                 f"NEW.last_row = '{m.id}' AND {who} AND (NEW.state = OLD.state"

@@ -118,6 +118,7 @@ _EXISTS |= {"W6u": _EXISTS["W6"], "W6c": _EXISTS["W6"]}
 _WORLD: Mapping[str, str] = {
     "mode": "b.mode", "ceiling": "b.ceiling", "exists": "{exists}",
     "grant_now": f"coalesce((SELECT q.mode FROM {_GRANT}), b.mode)",
+    "covers_ask": "b.covers_ask", "grant_covers": f"coalesce((SELECT q.covers_ask FROM {_GRANT}), false)",
     "grant_live": f"EXISTS (SELECT 1 FROM {_GRANT})",
     "settled": (
         f"NOT EXISTS (SELECT 1 FROM message q WHERE {_MOVED} AND q.direction = 'outbound' AND q.state IN"

@@ -49,7 +49,7 @@ COVERED = any_of(eq(var("ask"), NOTHING), all_of(is_true(var("covers_ask")), eq(
 ASKED = ite(COVERED, BASE, var("ask"))
 LIMIT = stricter(BASE, var("ceiling"))
 EFFECTIVE = stricter(LIMIT, ASKED)
-GATED = le(level(EFFECTIVE), level(const(Mode.GATED_SEND)))
+GATED = negate(le(level(const(Mode.MONITORED)), level(EFFECTIVE)))  # what is no mode gates
 READ_ONLY = any_of(
     eq(var("mode"), const(Mode.READ_ONLY)),
     eq(var("ceiling"), const(Mode.READ_ONLY)),
@@ -116,14 +116,14 @@ OWN_DRAFT: Conjunct = (
     "BY_AUTHOR",
     all_of(
         eq(var("rev_kind"), const("draft")), eq(var("rev_author"), var("drafter")), ne(var("rev_content"), NOTHING),
-        negate(le(var("rev_n"), var("revision"))),
+        le(add(var("revision"), const(1)), var("rev_n")),
     ),
 )  # fmt: skip
 OWN_EDIT: Conjunct = (
     "OWN_EDIT",
     all_of(
         eq(var("rev_kind"), const("edit")), eq(var("rev_author"), PRINCIPAL), ne(var("rev_content"), NOTHING),
-        negate(le(var("rev_n"), var("revision"))),
+        le(add(var("revision"), const(1)), var("rev_n")),
     ),
 )  # fmt: skip
 EDIT_COMPLETE: Conjunct = ("PLACEHOLDER", negate(var("rev_placeholder")))

@@ -38,7 +38,9 @@ LOWER_GRANT = ("LOWER", all_of(
     # what nobody granted may only gate: it would outlast a mailbox that becomes stricter
     any_of(is_true(var("grant_live")), le(level(arg("mode")), level(const(Mode.GATED_SEND)))),
 ))  # fmt: skip
-LOWER_WITHOUT = ("LOWER", le(level(var("mode")), level(var("grant_now"))))
+LOWER_WITHOUT = ("LOWER", all_of(
+    le(level(var("mode")), level(var("grant_now"))), any_of(negate(var("covers_ask")), is_true(var("grant_covers"))),
+))  # fmt: skip
 CODE = ("CODE", all_of(is_true(arg("code_ok")), is_true(var("request_open"))))
 EFFECTS: dict[str, dict[str, Expr]] = {
     "pause": {"paused": TRUE}, "lift_pause": {"paused": FALSE},
@@ -104,7 +106,7 @@ WORLD: tuple[Move, ...] = (
     move("W11", "request_upgrade", (), (AGENT, REVIEWER, OPERATOR), (("RATE", negate(var("asked_enough"))),), None,
          "A looser mode is asked for; a code goes to the oversight address, and nothing changes.", on=On.WORLD,
          does="request"),
-    move("W12", "redeem_upgrade", (), (OPERATOR,), (CODE, UP_TO_CEILING), None,
+    move("W12", "redeem_upgrade", (), (OPERATOR,), (CODE, GRANT_UP_TO_CEILING), None,
          "An operator redeems the code: the mailbox gets the mode that was asked for.", emits="mailbox.mode_changed",
          on=On.WORLD, sets={"mode": arg("mode")} | COVERS, does="redeem"),
     move("W13", "move_mails", (), (REVIEWER, OPERATOR), (EXISTS, ("SETTLED", is_true(var("settled")))), None,

@@ -49,6 +49,20 @@ def application(office: Office) -> FastAPI:
     app.add_exception_handler(HTTPException, _unrouted)
     app.add_exception_handler(Exception, _failed)
     office.openapi = lambda: document.whole(app, office.public_url)
+    return sealed(app)
+
+
+def sealed(app: FastAPI) -> FastAPI:
+    """The application, unless something answers that has no row of the access table: then the start ends here."""
+    running = [
+        (method, getattr(route, "path", ""))
+        for route in app.routes
+        for method in getattr(route, "methods", None) or {"any"}
+    ]
+    strangers = set(running) - {(route.method, route.path) for route in routes()}
+    if strangers or len(running) != len(set(running)):
+        named = ", ".join(f"{method} {path}" for method, path in sorted(strangers)) or "a path twice"
+        raise RuntimeError(f"a route without a row of the access table: {named}")
     return app
 
 
