@@ -104,6 +104,9 @@ _EXISTS = {
     "N1": "EXISTS (SELECT 1 FROM endpoint e WHERE e.id = c.endpoint_id AND e.is_active)",
 }
 _EXISTS |= dict.fromkeys(("W1r", "W2r"), f"EXISTS (SELECT 1 FROM {_GRANT})")
+_EXISTS["W14"] = (
+    "EXISTS (SELECT 1 FROM legal_hold h WHERE h.id = c.request_id AND h.tenant_id = b.tenant_id AND h.lifted_at IS NULL)"
+)
 _EXISTS |= {"W6u": _EXISTS["W6"], "W6c": _EXISTS["W6"]}
 _WORLD: Mapping[str, str] = {
     "mode": "b.mode", "ceiling": "b.ceiling", "exists": "{exists}",

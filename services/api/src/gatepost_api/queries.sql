@@ -650,3 +650,16 @@ SELECT m.id, a.row_id, a.record::jsonb->'data'->'facts' AS facts, m.ask, m.recip
  WHERE a.mailbox_id = $1 AND a.at > now() - make_interval(days => $2) AND a.row_id IN ('T08', 'T09', 'T10')
    AND m.tenant_id = $3
  ORDER BY a.at DESC LIMIT $4;
+
+-- person --
+-- The mails of one address, newest first, and what may become of them.
+SELECT m.id, m.mailbox_id, m.thread_id, m.direction, m.state, m.created_at, has_ended(m) AS ended, is_held_by_law(m) AS held
+  FROM message m
+ WHERE m.tenant_id = $1 AND m.erased_at IS NULL
+   AND (lower(m.header_from) = $2 OR lower(m.envelope_from) = $2 OR $2 = ANY (m.recipients)
+        OR EXISTS (SELECT 1 FROM revision r WHERE r.message_id = m.id AND $2 = ANY (r.recipients)))
+   AND ($3::text[] IS NULL OR m.mailbox_id = ANY($3::text[]))
+ ORDER BY m.id DESC LIMIT $4;
+
+-- legal_holds --
+SELECT id, scope, target, reason, by, since FROM legal_hold WHERE tenant_id = $1 AND lifted_at IS NULL ORDER BY id;
