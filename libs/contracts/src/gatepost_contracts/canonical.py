@@ -15,3 +15,8 @@ def canonical(value: Any) -> str:
 def sha256_hex(content: bytes | str) -> str:
     """The SHA-256 digest in lower-case hex; text is taken as UTF-8."""
     return hashlib.sha256(content.encode() if isinstance(content, str) else content).hexdigest()
+
+
+def salted(salt: str | None, digest: str) -> str:
+    """The digest as it stands in a record that stays when what it is of is erased; without a salt, the digest itself."""
+    return sha256_hex(f"{salt}\n{digest}") if salt else digest

@@ -133,6 +133,32 @@ class SetRule(Command):
     priority: int = Field(0, ge=-1000, le=1000)
 
 
+class ErasePerson(Command):
+    """Erase what one address wrote or was written; only an operator may. The log keeps its records."""
+
+    name: ClassVar[str] = "erase_person"
+
+    address: str = Field(min_length=3, max_length=320)
+
+
+class PlaceHold(Command):
+    """Keep data whatever a clock or a person says; only an operator may."""
+
+    name: ClassVar[str] = "place_hold"
+
+    scope: Literal["tenant", "mailbox", "thread", "person"]
+    target: str = Field("", max_length=320)
+    reason: str = Field("", max_length=1000)
+
+
+class LiftHold(Command):
+    """End a hold; only an operator may."""
+
+    name: ClassVar[str] = "lift_hold"
+
+    hold_id: str = Field(max_length=40)
+
+
 class RequestUpgrade(Command):
     """Ask for a looser mode: a one-time code goes to the oversight address, and nothing changes."""
 
@@ -221,6 +247,9 @@ COMMANDS: dict[str, type[Command]] = {
         SetTwoPerson,
         SetGrant,
         SetRule,
+        ErasePerson,
+        PlaceHold,
+        LiftHold,
         RequestUpgrade,
         RedeemUpgrade,
         RemoveSuppression,

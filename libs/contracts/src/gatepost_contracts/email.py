@@ -18,7 +18,9 @@ class EmailReceived(EmailEvent):
 
     type: ClassVar[str] = "email.received"
 
-    raw_sha256: Sha256
+    raw_sha256: Sha256 = Field(
+        description="Over the mail's salt, a newline and the digest of its bytes: it says nothing once they are erased."
+    )
     automatic: bool = Field(False, description="An automatic mail that must not be answered (RFC 3834).")
     has_attachments: bool = False
     admitted: bool = Field(False, description="A person let it out of quarantine.")

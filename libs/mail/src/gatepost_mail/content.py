@@ -37,6 +37,7 @@ class Content(BaseModel):
     in_reply_to: str | None = None
     references: tuple[str, ...] = ()
     headers: tuple[tuple[str, str], ...] = ()
+    salt: str = ""  # random, never sent: without it the digest says nothing of the content once that is erased
 
     def canonical_text(self) -> str:
         """The canonical JSON over which the digest is taken."""

@@ -37,6 +37,7 @@ class DraftText:
     bcc: tuple[str, ...] = ()
     reply_to: str | None = None
     attachments: tuple[File, ...] = ()
+    salt: str = ""  # random for each revision; chosen by its author
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,7 @@ def render(
         in_reply_to=answers.rfc_message_id if answers else None,
         references=_references(answers),
         headers=headers,
+        salt=draft.salt,
     )
 
 

@@ -38,9 +38,10 @@ class Grant(BaseModel):
     expires_at: AwareDatetime
 
 
-def recipients_digest(recipients: Iterable[str]) -> str:
-    """Over the sorted, lower-case addresses."""
-    return sha256_hex(canonical(sorted({recipient.lower() for recipient in recipients})))
+def recipients_digest(recipients: Iterable[str], salt: str = "") -> str:
+    """Over the sorted, lower-case addresses; grants stand in the log, so theirs takes the content's salt."""
+    addresses = sorted({recipient.lower() for recipient in recipients})
+    return sha256_hex(canonical([salt, addresses] if salt else addresses))
 
 
 def sign_grant(key: Ed25519PrivateKey, grant: Grant) -> str:

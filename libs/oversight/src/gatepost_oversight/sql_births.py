@@ -11,7 +11,7 @@ INBOUND_COLUMNS = (
     "raw_sha256", "size_bytes", "envelope_from", "envelope_to", "header_from", "from_name", "to_addresses",
     "cc_addresses", "reply_to", "subject", "text", "reply_text", "html", "in_reply_to", "refs", "sent_at",
     "has_attachments", "automatic", "flags", "auth", "spam_score", "spam_verdict", "quarantined_for", "rfc_message_id",
-    "in_reply_to_id", "expires_at", "metadata", "tags", "category",
+    "in_reply_to_id", "expires_at", "metadata", "tags", "category", "salt",
 )  # fmt: skip
 OUTBOUND_COLUMNS = (
     "answers", "in_reply_to_id", "metadata", "tags", "subject", "to_addresses", "cc_addresses", "has_attachments",

@@ -114,6 +114,9 @@ _EXISTS["W13"] = (
     " AND (c.reason IS NULL OR NOT EXISTS (SELECT 1 FROM thread_move u WHERE u.undoes = c.reason)))"
 )
 _EXISTS |= dict.fromkeys(("W1r", "W2r"), f"EXISTS (SELECT 1 FROM {_GRANT})")
+_EXISTS["W15"] = (
+    "EXISTS (SELECT 1 FROM legal_hold h WHERE h.id = c.request_id AND h.tenant_id = b.tenant_id AND h.lifted_at IS NULL)"
+)
 _EXISTS |= {"W6u": _EXISTS["W6"], "W6c": _EXISTS["W6"]}
 _WORLD: Mapping[str, str] = {
     "mode": "b.mode", "ceiling": "b.ceiling", "exists": "{exists}",

@@ -77,6 +77,12 @@ _EFFECTS: dict[str, str] = {
     "unsuppress": """
   effect AS (DELETE FROM suppression s USING moved v WHERE s.tenant_id = v.tenant_id AND s.address = v.address
     AND (s.mailbox_id IS NULL OR v.id = 'mbx_system' OR s.mailbox_id = v.id)),""",
+    "hold": """
+  effect AS (INSERT INTO legal_hold (id, tenant_id, scope, target, reason, by)
+    SELECT v.request_id, v.tenant_id, v.scope, v.target, coalesce(v.reason, ''), v.principal FROM moved v),""",
+    "lift_hold": """
+  effect AS (UPDATE legal_hold h SET lifted_at = now(), lifted_by = v.principal FROM moved v
+    WHERE h.id = v.request_id),""",
     "disable_endpoint": """
   effect AS (UPDATE endpoint e SET is_active = false, disabled_reason = v.reason FROM moved v
     WHERE e.id = v.endpoint_id),""",

@@ -50,7 +50,8 @@ EFFECTS: dict[str, dict[str, Expr]] = {
         "grant_live": TRUE, "grant_mode": arg("mode"),
         "grant_covers": all_of(is_true(var("grant_live")), is_true(var("grant_covers"))),
     },
-    "revoke_grant": {"grant_live": FALSE}, "set_rule": {}, "request": {}, "redeem": {}, "disable_endpoint": {}, "move_mails": {},
+    "revoke_grant": {"grant_live": FALSE}, "set_rule": {}, "request": {}, "redeem": {}, "disable_endpoint": {},
+    "move_mails": {}, "hold": {}, "lift_hold": {},
 }  # fmt: skip
 """What world rows do to rows of their own (a pause, a suppression, a grant): the fact, and what it becomes."""
 _SUPPRESSERS = ("ingest", "api", "sender", "gatekeeper")
@@ -111,6 +112,12 @@ WORLD: tuple[Move, ...] = (
          on=On.WORLD, sets={"mode": arg("mode")} | COVERS, does="redeem"),
     move("W13", "move_mails", (), (REVIEWER, OPERATOR), (EXISTS, ("SETTLED", is_true(var("settled")))), None,
          "A person puts mails of one thread into another, or takes that back.", on=On.WORLD, does="move_mails"),
+    move("W14", "place_hold", (), (OPERATOR,), (), None,
+         "An operator says that data must be kept, whatever a clock or a person says.", on=On.WORLD, does="hold"),
+    move("W15", "lift_hold", (), (OPERATOR,), (EXISTS,), None,
+         "An operator lets the clocks and the requests go on.", on=On.WORLD, does="lift_hold"),
+    move("W16", "erase", (), (OPERATOR, SYSTEM), (), None,
+         "Personal data is erased, on request or by a clock; the records of it stay.", on=On.WORLD),
     move("N1", "disable_endpoint", (), (SYSTEM,), (EXISTS,), None,
          "A webhook endpoint is switched off.", emits="endpoint.disabled", on=On.WORLD, by="notifier", does="disable_endpoint"),
     move("N2", "exhaust_endpoint", (), (SYSTEM,), (), None,

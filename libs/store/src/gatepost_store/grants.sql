@@ -90,3 +90,16 @@ GRANT INSERT, UPDATE ON dkim_key, sts_policy, tls_session TO gp_sender;
 -- notifier: its own queue
 GRANT INSERT, UPDATE ON webhook_delivery TO gp_notifier;
 GRANT UPDATE (is_active, disabled_reason, failing_since, last_success_at, last_error, old_used_at) ON endpoint TO gp_notifier;
+
+-- gatekeeper: erasure; a revision can only be emptied
+GRANT UPDATE (salt, raw_sha256, envelope_from, envelope_to, header_from, from_name, reply_to, text, reply_text, html, in_reply_to, refs,
+    metadata, tags, erased_at) ON message TO gp_gatekeeper;
+GRANT UPDATE (content, markdown, subject, recipients, evidence, failure) ON revision TO gp_gatekeeper;
+GRANT UPDATE (recipient, domain, reply) ON delivery TO gp_gatekeeper;
+GRANT UPDATE (reply) ON attempt TO gp_gatekeeper;
+GRANT UPDATE (note) ON decision TO gp_gatekeeper;
+GRANT UPDATE (body, excerpt) ON webhook_delivery TO gp_gatekeeper;
+GRANT UPDATE (subject, metadata) ON thread TO gp_gatekeeper;
+GRANT DELETE ON raw, blob, attachment, contact TO gp_gatekeeper;
+GRANT INSERT, UPDATE ON legal_hold TO gp_gatekeeper;
+GRANT INSERT (salt) ON message TO gp_ingest;

@@ -261,6 +261,17 @@ ACCESS: tuple[Access, ...] = (
     # -- who sent this ----------------------------------------------------------------------------------------------
     Access("verify_page", (PUBLIC,), "none", rest=(("GET", "/verify"),),
            doc="A page that checks an identity header in the browser."),
+    # -- people's data ----------------------------------------------------------------------------------------------
+    Access("get_person", (ADMIN,), "message.tenant_id", rest=(("GET", "/v1/people/{address}"),),
+           doc="What is stored of one address: its mails, and what keeps them."),
+    Access("erase_person", (OPERATOR,), "message.tenant_id", mutates=True, rest=(("DELETE", "/v1/people/{address}"),),
+           doc="Erase what one address wrote or was written, with a certificate. The log keeps its records."),
+    Access("list_holds", (ADMIN,), "legal_hold.tenant_id", rest=(("GET", "/v1/legal-holds"),),
+           doc="The legal holds in force."),
+    Access("place_hold", (OPERATOR,), "legal_hold.tenant_id", mutates=True, status=201,
+           rest=(("POST", "/v1/legal-holds"),), doc="Keep data whatever a clock or a person says."),
+    Access("lift_hold", (OPERATOR,), "legal_hold.tenant_id", mutates=True, rest=(("DELETE", "/v1/legal-holds/{id}"),),
+           doc="End a legal hold."),
     # -- the account and the machine --------------------------------------------------------------------------------
     Access("get_account", (READ,), "tenant.id", rest=(("GET", "/v1/account"),), rpc="get_account",
            doc="The account."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -122,6 +123,7 @@ async def edit(
         raise invalid("revised_body", "is empty")
     box, tenant = await surroundings(office, mail)
     draft = DraftText(
+        salt=secrets.token_hex(16),
         markdown=text, to=before.to, subject=subject or before.subject, cc=before.cc, bcc=before.bcc, reply_to=before.reply_to,
         attachments=before.attachments,
     )  # fmt: skip

@@ -66,6 +66,7 @@ ALIASES: dict[str, dict[str, tuple[str, ...]]] = {
     "remove_suppression": {"address": ("address", "email_address", "email")},
     "delete_webhook": {"id": ("id", "webhook_id")},
     "list_webhook_deliveries": {"webhook_id": ("webhook_id", "endpoint_id"), "message_id": MAIL},
+    "lift_hold": {"id": ("id", "hold_id")},
     "revoke_api_key": {"id": ("id", "key_id")},
     "delete_pause": {"id": ("id", "pause_id")},
     "request_upgrade": {"target_mode": ("target_mode", "mode", "oversight_mode")},
@@ -78,6 +79,7 @@ ALIASES: dict[str, dict[str, tuple[str, ...]]] = {
     "decide_many": {"action": ("action", "decision"), "note": ("rejection_note", "reason", "note")},
 }  # fmt: skip
 _NO_MAIL = frozenset({
+    "lift_hold",
     "delete_webhook", "get_webhook", "update_webhook", "revoke_api_key", "delete_pause", "rotate_webhook_secret",
     "remove_allowlist_entry", "delete_contact", "search_contacts", "add_contact", "update_api_key", "report_issue", "create_api_key",
     "get_domain", "delete_domain", "verify_domain", "rotate_domain_key", "add_domain",

@@ -690,3 +690,16 @@ UPDATE mailbox SET physical_address = CASE WHEN $3 THEN $4 ELSE physical_address
        send_window = CASE WHEN $5 THEN $6 ELSE send_window END, rate_per_hour = CASE WHEN $7 THEN $8 ELSE rate_per_hour END,
        warmup_from = CASE WHEN $9 THEN $10 ELSE warmup_from END
  WHERE tenant_id = $1 AND id = $2;
+
+-- person --
+-- The mails of one address, newest first, and what may become of them.
+SELECT m.id, m.mailbox_id, m.thread_id, m.direction, m.state, m.created_at, has_ended(m) AS ended, is_held_by_law(m) AS held
+  FROM message m
+ WHERE m.tenant_id = $1 AND m.erased_at IS NULL
+   AND (lower(m.header_from) = $2 OR lower(m.envelope_from) = $2 OR $2 = ANY (m.recipients)
+        OR EXISTS (SELECT 1 FROM revision r WHERE r.message_id = m.id AND $2 = ANY (r.recipients)))
+   AND ($3::text[] IS NULL OR m.mailbox_id = ANY($3::text[]))
+ ORDER BY m.id DESC LIMIT $4;
+
+-- legal_holds --
+SELECT id, scope, target, reason, by, since FROM legal_hold WHERE tenant_id = $1 AND lifted_at IS NULL ORDER BY id;

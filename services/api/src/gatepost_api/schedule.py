@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import UTC, datetime
 from typing import Any
 
@@ -53,6 +54,7 @@ async def _rewrite(office: Office, call: Call, mail: Row, send_at: datetime | No
         raise invalid("subject", "must be one line")
     await drafts.refuse_suppressed(office, call, mail["mailbox_id"], (*to, *cc, *bcc), mail["category"])
     draft = DraftText(
+        salt=secrets.token_hex(16),
         markdown=markdown, to=to, subject=subject, cc=cc, bcc=bcc, reply_to=before.reply_to,
         attachments=drafts.files_of(files) if "attachments" in fields else before.attachments,
     )  # fmt: skip

@@ -7,6 +7,7 @@ early ones from the same facts that the gatekeeper looks at again; nothing here 
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
 from datetime import UTC, datetime
 from typing import Any
@@ -135,6 +136,7 @@ async def _write(office: Office, call: Call, request: Request) -> Reply:
 
 def _content(office: Office, request: Request, tenant: Row, continued: Row | None, call: Call) -> Content:
     draft = DraftText(
+        salt=secrets.token_hex(16),
         markdown=request.markdown, to=request.to, subject=request.subject, cc=request.cc, bcc=request.bcc,
         reply_to=request.reply_to, attachments=drafts.files_of(request.files),
     )  # fmt: skip

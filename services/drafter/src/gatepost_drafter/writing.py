@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -57,6 +58,7 @@ def failed(case: Mapping[str, Any], failure: DraftFailed, call: str) -> Written:
 def content_of(case: Mapping[str, Any], markdown: str) -> Content:
     """What would leave: the draft as this mailbox writes, in answer to this mail."""
     draft = DraftText(
+        salt=secrets.token_hex(16),
         markdown=markdown,
         to=_usable(case["reply_to"] or case["header_from"]),
         cc=_usable(case["auto_cc"]),

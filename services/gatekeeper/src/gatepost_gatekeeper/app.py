@@ -7,8 +7,11 @@ from urllib.parse import urlsplit
 from gatepost_contracts.commands import (
     Cancel,
     Decide,
+    ErasePerson,
+    LiftHold,
     MoveMails,
     Pause,
+    PlaceHold,
     RedeemUpgrade,
     RemoveSuppression,
     RequestUpgrade,
@@ -28,6 +31,7 @@ from gatepost_gatekeeper.grants import Grants
 from gatepost_gatekeeper.handlers import handlers
 from gatepost_gatekeeper.log import LogWriter
 from gatepost_gatekeeper.notices import Notices
+from gatepost_gatekeeper.people import People
 from gatepost_gatekeeper.quality import Quality
 from gatepost_gatekeeper.receipts import Receipts
 from gatepost_gatekeeper.settings import GatekeeperSettings
@@ -65,9 +69,12 @@ async def wire(service: Service) -> Wired:
     world_steps = WorldSteps(steps)
     world, granting = World(world_steps), Granting(world_steps)
     upgrades = Upgrades(world_steps, notices, grants.derived("upgrade code"), public_url)
+    people = People(
+        world_steps, receipts, mail_days=settings.retain_mail_days, webhook_days=settings.retain_webhook_days
+    )  # fmt: skip
     timers = Timers(
         steps, desk, sweep_s=settings.sweep_s, stuck_after_s=settings.stuck_after_s,
-        chores=(upgrades.sweep, quality.sweep, telling.digest),
+        chores=(upgrades.sweep, quality.sweep, telling.digest, people.sweep),
     )  # fmt: skip
     sequencer = Sequencer(service.store, service.keys.checkpoint_private, home, checkpoint_s=settings.checkpoint_s)
     writer = LogWriter(service.store, sequencer, service.registry, interval_s=settings.audit_interval_s)
@@ -87,6 +94,9 @@ async def wire(service: Service) -> Wired:
             SetTwoPerson: granting.set_two_person,
             SetGrant: granting.set_grant,
             SetRule: granting.set_rule,
+            ErasePerson: people.erase,
+            PlaceHold: people.place_hold,
+            LiftHold: people.lift_hold,
             RequestUpgrade: upgrades.request,
             RedeemUpgrade: upgrades.redeem,
             RemoveSuppression: world.remove_suppression,

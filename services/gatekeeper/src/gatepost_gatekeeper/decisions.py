@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 
+from gatepost_contracts.canonical import salted
 from gatepost_contracts.commands import Cancel, CommandReply, Decide, Resolve
 from gatepost_contracts.ids import new_id
 from gatepost_gatekeeper import said
@@ -192,7 +193,7 @@ class Decisions:
             }  # fmt: skip
         elif row == "T03":
             arguments["data"] = {
-                "raw_sha256": message["raw_sha256"], "automatic": bool(message["automatic"]),
+                "raw_sha256": salted(message["salt"], message["raw_sha256"]), "automatic": bool(message["automatic"]),
                 "has_attachments": message["has_attachments"], "admitted": True,
             }  # fmt: skip
         elif row == "T04":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -50,9 +51,15 @@ class Grants:
         recipients = list(draft["recipients"])
         grant = Grant(
             message_id=message["id"], mailbox_id=message["mailbox_id"], revision=draft["n"], release=number,
-            content_sha256=draft["content_sha256"], recipients_sha256=recipients_digest(recipients),
+            content_sha256=draft["content_sha256"], recipients_sha256=recipients_digest(recipients, _salt(draft["content"])),
             policy=policy_digest(), decided_by=tuple(decided_by), expires_at=due + self._queue_life,
         )  # fmt: skip
         left = [recipient for recipient in recipients if recipient not in ended]
         ids = tuple(f"{message['id']}.{number}.{n}" for n, _ in enumerate(left, start=1))
         return Release(number, sign_grant(self._key, grant), due, grant.expires_at, ids)
+
+
+def _salt(content: str | None) -> str:
+    """The salt inside of a draft's content; none in what was written before contents had one."""
+    found = json.loads(content or "{}")
+    return str(found.get("salt") or "") if isinstance(found, dict) else ""

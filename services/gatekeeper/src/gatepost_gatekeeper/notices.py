@@ -7,6 +7,7 @@ guard compares it again, on the live fact.
 
 from __future__ import annotations
 
+import secrets
 from datetime import UTC, datetime
 
 import structlog
@@ -40,7 +41,7 @@ class Notices:
             log.warning("nobody can be told: the account has no oversight address", template=text.template)
             return False
         content = render(
-            DraftText(markdown=text.markdown, to=(row["oversight_email"],), subject=text.subject),
+            DraftText(markdown=text.markdown, to=(row["oversight_email"],), subject=text.subject, salt=secrets.token_hex(16)),
             SenderIdentity(address=row["address"], display_name=row["display_name"], operator=row["tenant_name"]),
             ai_written=False,
         )  # fmt: skip

@@ -5,7 +5,7 @@
 SELECT m.id, m.tenant_id, m.mailbox_id, m.thread_id, m.direction, m.state, m.version, m.answers, m.in_reply_to_id,
        m.author, m.author_kind, m.revision, m.content, m.recipients, m.ask, m.send_at, m.gate_timing, m.placeholder, m.ok1, m.ok1_hash, m.ok1_key, m.ok1_for,
        m.rounds, m.release, m.category, m.system_template, m.policy_block, m.reasons, m.created_at, m.expires_at,
-       m.decided_by, m.decided_at, m.released_at, m.raw_sha256, m.automatic, m.has_attachments, m.quarantined_for,
+       m.decided_by, m.decided_at, m.released_at, m.raw_sha256, m.salt, m.automatic, m.has_attachments, m.quarantined_for,
        m.rejection_final, m.mode_grant_id, m.reviser, m.rule_category,
        NOT EXISTS (SELECT 1 FROM api_key a WHERE a.id = m.ok1_key AND a.revoked_at IS NOT NULL) AS ok1_active,
        b.address, b.display_name, b.mode, b.ceiling, b.undo_window_s, b.expires_after_s, b.rounds_max,
@@ -326,3 +326,36 @@ SELECT id, mailbox_id FROM thread WHERE id = $1 AND tenant_id = $2;
 -- thread_move --
 -- A move that a person made, to be taken back.
 SELECT id, mailbox_id, kind, from_thread, to_thread, message_ids FROM thread_move WHERE id = $1 AND tenant_id = $2;
+
+-- mails_of_person --
+-- What an address wrote or was written, by what may become of it.
+WITH theirs AS (
+  SELECT m.id, has_ended(m) AS ended, is_held_by_law(m) AS held FROM message m
+   WHERE m.tenant_id = $1 AND m.erased_at IS NULL
+     AND (lower(m.header_from) = $2 OR lower(m.envelope_from) = $2 OR $2 = ANY (m.recipients)
+          OR EXISTS (SELECT 1 FROM revision r WHERE r.message_id = m.id AND $2 = ANY (r.recipients))))
+SELECT coalesce(array_agg(id ORDER BY id) FILTER (WHERE ended AND NOT held), '{}') AS ids,
+       count(*) FILTER (WHERE held) AS held, count(*) FILTER (WHERE NOT held AND NOT ended) AS open FROM theirs;
+
+-- erase_mails --
+SELECT erase_mails($1::text[]);
+
+-- erase_elsewhere --
+-- The address where it stands beside mails. A suppression stays: without it they would be written to again.
+WITH known AS (DELETE FROM contact WHERE tenant_id = $1 AND lower(email) = $2)
+UPDATE thread SET participants = array_remove(participants, $2) WHERE tenant_id = $1 AND $2 = ANY (participants);
+
+-- mails_past_retention --
+SELECT m.id FROM message m WHERE m.erased_at IS NULL AND m.created_at < $1 AND has_ended(m) AND NOT is_held_by_law(m)
+ ORDER BY m.created_at LIMIT $2;
+
+-- webhooks_past_retention --
+-- The bodies of webhooks that need not be sent any more.
+WITH gone AS (UPDATE webhook_delivery SET body = '', excerpt = NULL WHERE id IN (
+    SELECT w.id FROM webhook_delivery w LEFT JOIN message m ON m.id = w.message_id
+     WHERE w.created_at < $1 AND w.state <> 'pending' AND w.body <> '' AND (m.id IS NULL OR NOT is_held_by_law(m)) LIMIT $2)
+  RETURNING 1)
+SELECT count(*)::integer FROM gone;
+
+-- legal_hold --
+SELECT id, scope FROM legal_hold WHERE id = $1 AND tenant_id = $2;

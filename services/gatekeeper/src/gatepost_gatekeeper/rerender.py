@@ -40,7 +40,7 @@ def renders_alike(case: Case) -> bool:
 def _rendered(draft: Row, content: Content, mailbox: Row, *, ai_written: bool) -> Content:
     wrote = DraftText(
         markdown=draft["markdown"], to=content.to, subject=content.subject, cc=content.cc, bcc=content.bcc,
-        reply_to=content.reply_to, attachments=content.attachments,
+        reply_to=content.reply_to, attachments=content.attachments, salt=content.salt,
     )  # fmt: skip
     sender = SenderIdentity(
         address=mailbox["address"], display_name=mailbox["display_name"], signature_block=mailbox["signature_block"],

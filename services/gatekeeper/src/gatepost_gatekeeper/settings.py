@@ -32,6 +32,12 @@ class GatekeeperSettings(BaseSettings):
     queue_life_s: int = Field(432_000, gt=0, description="How long a released mail may be tried: its grant ends then.")
     workers: int = Field(64, ge=2, description="Events of one kind handled at a time.")
     audit_interval_s: float = Field(0.25, gt=0, description="How often records are given their place in the log.")
+    retain_mail_days: int | None = Field(
+        None, ge=1, description="Ended mails lose their content after this many days; unset: never. Their records stay."
+    )
+    retain_webhook_days: int | None = Field(
+        None, ge=1, description="Webhook deliveries lose their bodies after this many days; unset: never."
+    )
     auditor_s: float = Field(5, gt=0, description="How often the live auditor looks when it has caught up.")
     auditor_mails: int = Field(100, ge=1, description="Mails it compares at each look in its rounds over all of them.")
     checkpoint_s: float = Field(5, ge=0, description="A checkpoint of the log is signed at most this often.")

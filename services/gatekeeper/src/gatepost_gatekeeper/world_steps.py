@@ -14,7 +14,7 @@ from gatepost_oversight.lifecycle import BY_ID
 
 TRIES = 3
 STRONGEST_FIRST = (Role.OPERATOR, Role.REVIEWER, Role.AGENT)
-_MADE = ("pause_id", "suppression_id", "request_id", "grant_id", "move_id")
+_MADE = ("pause_id", "suppression_id", "request_id", "grant_id", "move_id", "hold_id", "erasure_id")
 
 
 class WorldSteps:

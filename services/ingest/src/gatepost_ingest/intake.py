@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import secrets
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -15,6 +16,7 @@ from typing import Any
 
 import structlog
 
+from gatepost_contracts.canonical import salted
 from gatepost_contracts.ids import new_id
 from gatepost_ingest.arrived import Arrived, Mailbox, Recipient
 from gatepost_ingest.identity import Prover, refuse_forged
@@ -121,7 +123,7 @@ class Intake:
             row = ("T01" if verdict.is_fine else "T02") + ("r" if finding else "")
             payload = payload_of(ids, arrived, to, read, verdict, where)
             data = {
-                "raw_sha256": parsed.sha256, "automatic": bool(verdict.automatic),
+                "raw_sha256": salted(payload["m"]["salt"], parsed.sha256), "automatic": bool(verdict.automatic),
                 "has_attachments": bool(parsed.attachments), "reasons": list(verdict.quarantined_for),
                 "why": why_of(read, verdict, where),
             } | (finding.data if finding else {})  # fmt: skip
@@ -207,7 +209,7 @@ def payload_of(
         "thread": thread,
         "m": {
             "id": message_id, "tenant_id": box.tenant_id, "mailbox_id": box.id, "thread_id": thread_id,
-            "raw_sha256": parsed.sha256, "size_bytes": parsed.size, "envelope_from": arrived.sender,
+            "raw_sha256": parsed.sha256, "salt": secrets.token_hex(16), "size_bytes": parsed.size, "envelope_from": arrived.sender,
             "envelope_to": to.address, "header_from": parsed.from_address, "from_name": parsed.from_name,
             "to_addresses": [a.addr for a in parsed.to],
             "cc_addresses": [a.addr for a in parsed.cc],

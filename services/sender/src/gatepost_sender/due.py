@@ -89,7 +89,7 @@ def granted(due: Due, key: Ed25519PublicKey, now: datetime) -> Content:
     if sha256 != grant.content_sha256 or sha256 != due.content_sha256:
         raise GrantRefused("the content is not the one that was released")
     named = content.recipients
-    if recipients_digest(named) != grant.recipients_sha256 or due.recipient not in named:
+    if recipients_digest(named, content.salt) != grant.recipients_sha256 or due.recipient not in named:
         raise GrantRefused("the recipients are not those that were released")
     if content.from_.lower() != due.mailbox_address.lower():
         raise GrantRefused("the content is from another address than the mailbox's")

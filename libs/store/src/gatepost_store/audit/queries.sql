@@ -133,8 +133,8 @@ SELECT m.id, m.state, m.version, m.last_row, m.content, m.ok1, m.ok1_hash, m.ok1
        coalesce((SELECT encode(sha256(convert_to(r.content, 'UTF8')), 'hex') = m.content AND r.content_sha256 = m.content
           AND r.recipients = m.recipients FROM revision r
          WHERE r.message_id = m.id AND r.n = m.revision AND r.content <> ''), true) AS is_content,
-       NOT EXISTS (SELECT 1 FROM delivery d WHERE d.message_id = m.id AND d.of_release = m.release
-          AND d.recipient <> ALL (m.recipients)) AS is_addressed
+       (m.erased_at IS NOT NULL OR NOT EXISTS (SELECT 1 FROM delivery d WHERE d.message_id = m.id
+          AND d.of_release = m.release AND d.recipient <> ALL (m.recipients))) AS is_addressed
   FROM message m WHERE m.id = ANY($1::text[]);
 
 -- trace_mailboxes --
