@@ -27,7 +27,7 @@ DOES = {
     "demote_category": "lower_grant", "pause": "pause", "resume": "lift_pause", "add_suppression": "suppress",
     "unsubscribe": "suppress", "complain": "suppress", "remove_suppression": "unsuppress", "set_rule": "set_rule",
     "request_upgrade": "request", "redeem_upgrade": "redeem", "disable_endpoint": "disable_endpoint",
-    "move_mails": "move_mails",
+    "move_mails": "move_mails", "place_hold": "hold", "lift_hold": "lift_hold",
 }  # fmt: skip
 GATEKEEPER, SENDER, WRITERS = frozenset({"gatekeeper"}), frozenset({"sender"}), frozenset({"drafter", "api"})
 SUPPRESS = {"W6": {"ingest", "api", "sender", "gatekeeper"}, "W6u": {"ingest", "api"}, "W6c": {"ingest", "api"}}

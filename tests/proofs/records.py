@@ -43,6 +43,10 @@ def codes(s: Step) -> Bool:
     if s.row.does == "move_mails":
         there = both(s.algebra.var("exists").value, s.algebra.var("settled").value)
         return both(there, s.is_role("reviewer", "operator"))
+    if s.row.does == "hold":
+        return s.is_role("operator")
+    if s.row.does == "lift_hold":
+        return both(s.algebra.var("exists").value, s.is_role("operator"))
     if s.row.does in {"lift_pause", "unsuppress", "revoke_grant", "disable_endpoint", "suppress"}:
         return s.algebra.var("exists").value
     return True
