@@ -23,7 +23,7 @@ _SECTION = re.compile(r"^([^*]+)(?:\*(\d{1,3}))?(\*)?$")
 
 def clean(text: str) -> str:
     """Without NUL and lone surrogates, so that Postgres takes it."""
-    if _SURROGATE.search(text):
+    if not text.isascii() and _SURROGATE.search(text):
         text = re.sub("[\ud800-\udc7f\udd00-\udfff]", "\ufffd", text)
         text = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     return text.replace("\x00", "\ufffd")

@@ -35,6 +35,8 @@ WHITE: Colour = (255, 255, 255)
 
 def tricks(text: str) -> tuple[str, ...]:
     """Which tricks with invisible characters this text plays. Joiners inside emoji and other scripts are none."""
+    if text.isascii():
+        return ()
     found = []
     if any(char in text for char in _OVERRIDES):
         found.append("bidi")
@@ -47,7 +49,7 @@ def tricks(text: str) -> tuple[str, ...]:
 
 def visible(text: str) -> str:
     """Without the characters that nobody sees; words stay whole."""
-    return INVISIBLE.sub("", text)
+    return text if text.isascii() else INVISIBLE.sub("", text)
 
 
 def hiding_selectors(css: str) -> frozenset[str]:

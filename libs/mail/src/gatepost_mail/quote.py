@@ -25,6 +25,9 @@ _PHONE = re.compile(rf"(?i)^\s*(<?\[?)({'|'.join(PHONE)})[.!]?\s*(\(?<?https?://
 _FROM, _SENT = frozenset(FROM), frozenset(SENT)
 _MARKS = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 """Marks of direction, with which programs wrap names and addresses."""
+_TELLING = re.compile("[0-9@:]")
+_BEGINS = re.compile(rf"(?i)\s*([-_=*#<>(\[]|({'|'.join(sorted(PHONE_STARTS))})\b|$)")
+"""An ASCII line that neither tells a moment or an address nor begins like a mark is words, and most lines are such."""
 _ENDS = (":", "：", "--", "wrote", "écrit")
 LONGEST_LINE = 400
 MOST_LINES = 50_000
@@ -42,6 +45,11 @@ def reply_text(text: str) -> str:
             kept += lines[place:]
             break
         line = lines[place]
+        if line.isascii() and not _TELLING.search(line) and not _BEGINS.match(line) and not line.endswith(_ENDS):
+            has_words = has_words or not line.isspace()
+            kept.append(line)
+            place += 1
+            continue
         short = _MARKS.sub("", line[:LONGEST_LINE]).strip(" \t\xa0")
         if short.startswith(">"):
             place += 1
