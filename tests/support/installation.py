@@ -17,6 +17,7 @@ from email.utils import make_msgid
 from pathlib import Path
 from typing import Any, TypeVar
 
+from gatepost_embedded import pact
 from support.trace import check_trace
 
 T = TypeVar("T")
@@ -61,7 +62,8 @@ class Installation:
         self.output = (self.data / "up.out").open("ab")
         kept = {k: v for k, v in os.environ.items() if not k.startswith("GATEPOST_")}
         self.process = subprocess.Popen(
-            [str(GATEPOST), "up", "--data", str(self.data), "--http-port", "0", "--smtp-port", "0",
+            [sys.executable, "-I", "-S", pact.__file__, str(os.getpid()), str(int(signal.SIGTERM)),  # a test run that is killed leaves nothing
+             str(GATEPOST), "up", "--data", str(self.data), "--http-port", "0", "--smtp-port", "0",
              "--ready-file", str(self.ready_file), *self.arguments],
             stdout=self.output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=kept | self.environment,
         )  # fmt: skip
