@@ -108,6 +108,23 @@ async def test_a_broken_handshake_costs_nobody_else(doors: Opens, tmp_path: Path
     assert door.listener.conversations == 1
 
 
+async def test_a_peer_that_hangs_up_before_the_handshake_leaves_nothing_behind(doors: Opens, tmp_path: Path) -> None:
+    """Found by hostile conversations: a handshake on a closed connection waited for ever."""
+    door = await tls_door(doors, tmp_path)
+    for _ in range(50):
+        peer = await call(door)
+        peer.writer.write(b"EHLO x\r\nSTARTTLS\r\n")
+        await peer.expect("220")
+        peer.writer.transport.abort()
+    for _ in range(100):
+        waiting = [task for task in asyncio.all_tasks() if "_encrypt" in repr(task)]
+        if not waiting and not door.listener.conversations:
+            break
+        await asyncio.sleep(0.05)
+
+    assert (waiting, door.listener.conversations) == ([], 0)
+
+
 async def test_an_end_in_a_chunk_ends_nothing(doors: Opens) -> None:
     """BDAT counts bytes: CRLF.CRLF inside is content, and what follows is not a command."""
     door = await doors()

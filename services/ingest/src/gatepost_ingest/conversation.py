@@ -45,7 +45,7 @@ class Conversation(asyncio.Protocol):
         self._out: list[str] = []
         self._task: asyncio.Task[None] | None = None
         self._is_busy = self._is_paused = self._is_deaf = self._awaits_proxy = self._in_data = False
-        self._has_ended = False
+        self._has_ended = self._is_encrypting = False
         self._mail_since: float | None = None  # its first byte was asked for then
         self._active_at = self._loop.time()
         self._clock: asyncio.TimerHandle | None = None
@@ -79,6 +79,10 @@ class Conversation(asyncio.Protocol):
         if self._clock is not None:
             self._clock.cancel()
         self._mail_since = None
+        if (
+            self._is_encrypting and self._task is not None
+        ):  # it went before the handshake began, which would wait for ever
+            self._task.cancel()
         self._listener.forget(self)
 
     def pause_writing(self) -> None:
@@ -268,7 +272,11 @@ class Conversation(asyncio.Protocol):
 
     async def _encrypt(self) -> None:
         """Everything said so far is forgotten (RFC 3207 4.2)."""
-        transport = await self._shake_hands()
+        self._is_encrypting = True
+        try:
+            transport = await self._shake_hands()
+        finally:
+            self._is_encrypting = False
         if transport is None:
             self._cut()
             self.connection_lost(None)
@@ -279,7 +287,7 @@ class Conversation(asyncio.Protocol):
         self._go_on()
 
     async def _shake_hands(self) -> asyncio.Transport | None:
-        if self._transport is None or self._tls is None:
+        if self._transport is None or self._tls is None or self._transport.is_closing():
             return None
         try:
             return await self._loop.start_tls(
