@@ -109,13 +109,15 @@ async def test_a_broken_handshake_costs_nobody_else(doors: Opens, tmp_path: Path
 
 
 async def test_a_peer_that_hangs_up_before_the_handshake_leaves_nothing_behind(doors: Opens, tmp_path: Path) -> None:
-    """Found by hostile conversations: a handshake on a closed connection waited for ever."""
+    """Found by hostile conversations: a handshake on a connection that had gone waited for ever."""
     door = await tls_door(doors, tmp_path)
-    for _ in range(50):
+    for _ in range(3):
         peer = await call(door)
-        peer.writer.write(b"EHLO x\r\nSTARTTLS\r\n")
         await peer.expect("220")
-        peer.writer.transport.abort()
+        conversation = next(iter(door.listener._talking))
+        conversation._transport.abort()  # what was read before is still heard in this turn of the loop
+        conversation.data_received(b"EHLO x\r\nSTARTTLS\r\n")
+        peer.writer.close()
     for _ in range(100):
         waiting = [task for task in asyncio.all_tasks() if "_encrypt" in repr(task)]
         if not waiting and not door.listener.conversations:
