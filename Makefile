@@ -14,7 +14,7 @@ UV      := $(BIN)/uv
 MEMBERS := $(sort $(dir $(wildcard libs/*/pyproject.toml services/*/pyproject.toml)))
 TOMLS   := pyproject.toml $(addsuffix pyproject.toml,$(MEMBERS))
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev up demo test check compat fresh lint types unit integration e2e prove kills bench lock k8s-render k8s-static clean docs bench-webhooks
+.PHONY: help setup setup-dev up demo test check compat properties fresh lint types unit integration e2e prove kills bench lock k8s-render k8s-static clean docs bench-webhooks
 
 help:  ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -50,7 +50,7 @@ demo:  ## send a real mail through a running `make up`
 PYTEST := $(BIN)/python -m pytest
 test: setup-dev lint types prove  ## set up, then everything that shows that it works (5 minutes)
 	$(PYTEST) tests/unit tests/contracts tests/docs tests/k8s tests/integration tests/compat tests/e2e -m "not slow" -n 4 --dist loadfile
-check: setup-dev compat fresh kills k8s-static  ## what takes longer: every process killed under a flow of mail, strict manifests
+check: setup-dev compat properties fresh kills k8s-static  ## what takes longer: every process killed under a flow of mail, strict manifests
 fresh: setup-dev  ## clone, make up, make demo, with what runs installed and nothing else
 	$(PYTEST) tests/e2e/check_fresh_clone.py
 lint:
@@ -77,6 +77,8 @@ e2e: setup-dev  ## the README's story with real processes
 	$(PYTEST) tests/e2e tests/compat
 compat: setup-dev $(VENV)-compat/.done  ## the published clients, in an environment of their own, against real processes
 	$(PYTEST) tests/compat
+properties: setup-dev  ## every operation under generated input: no 5xx, no other tenant's byte, 10,000 bad calls
+	GATEPOST_TEST_EXAMPLES=20 GATEPOST_TEST_BAD_CALLS=10000 $(PYTEST) tests/properties --timeout 1800
 kills: setup-dev  ## SIGKILL of every process under a flow of mail; counts what is lost or doubled
 	$(BIN)/python -m bench.kills $(ARGS)
 	$(BIN)/python -m bench.sender_kills $(SENDER_KILLS)

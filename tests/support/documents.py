@@ -14,7 +14,7 @@ from typing import Any
 from gatepost_contracts.catalogue import CATALOGUE, CONSUMERS, SERVICES, STREAMS, Entry
 from gatepost_runtime.asyncapi import document, merged
 from gatepost_runtime.rows import On
-from support import table_pages
+from support import door_pages, table_pages
 
 ROOT = Path(__file__).resolve().parents[2]
 ASYNCAPI, EVENTS = "reference/asyncapi.json", "reference/events"
@@ -83,7 +83,13 @@ def events_index() -> str:
 def documents() -> dict[str, str]:
     """Every generated file below docs/, by its path."""
     pages = {f"{EVENTS}/{entry.model.type}.md": event_page(entry) for entry in CATALOGUE}
-    return {ASYNCAPI: asyncapi(), f"{EVENTS}/README.md": events_index(), **pages, **table_pages.pages()}
+    return {
+        ASYNCAPI: asyncapi(),
+        f"{EVENTS}/README.md": events_index(),
+        **pages,
+        **table_pages.pages(),
+        **door_pages.pages(),
+    }
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import typer
 
 from gatepost_cli.audit import audit
@@ -10,9 +12,13 @@ from gatepost_cli.broker import events, migrate, streams
 from gatepost_cli.credentials import keys, mailbox
 from gatepost_cli.dead import dead
 from gatepost_cli.demo import demo
+from gatepost_cli.doctor import doctor
 from gatepost_cli.domains import domains
 from gatepost_cli.history import imports
+from gatepost_cli.mails import decide, inbox, listen, pending, send, show_thread
+from gatepost_cli.mcp import mcp
 from gatepost_cli.new_consumer import add_consumer, new_consumer
+from gatepost_cli.probe import probe
 from gatepost_cli.reconcile import reconcile
 from gatepost_cli.replay import replay
 from gatepost_cli.review import review
@@ -22,6 +28,7 @@ from gatepost_cli.suppression import suppression
 from gatepost_cli.threads import thread
 from gatepost_cli.up import up
 from gatepost_cli.why import why
+from gatepost_client import MultiMailError
 
 app = typer.Typer(
     help="Email infrastructure for AI agents, with a human at the gate.",
@@ -29,12 +36,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (
-    up,
-    demo,
-    review,
+DAILY = (send, inbox, pending, decide, listen, why, mcp)
+HOUSE = (
     status,
-    why,
+    probe,
+    doctor,
     pause,
     resume,
     pauses,
@@ -45,9 +51,11 @@ for command in (
     reconcile,
     replay,
     new_consumer,
-):
+)
+for command in (up, demo, review, *DAILY, *HOUSE):
     app.command()(command)
 streams.command("add-consumer")(add_consumer)
+thread.command("show")(show_thread)
 GROUPS = {
     "upgrade": upgrade, "category": category, "allow": allow, "audit": audit, "import": imports, "keys": keys, "mailbox": mailbox,
     "streams": streams, "events": events, "dead": dead,
@@ -59,5 +67,9 @@ for name, group in GROUPS.items():
 
 
 def main() -> None:
-    """Run the command line."""
-    app()
+    """Run the command line; a refusal of the service is told in its own words."""
+    try:
+        app()
+    except MultiMailError as refusal:
+        typer.secho(str(refusal), err=True, fg="red")
+        sys.exit(1)

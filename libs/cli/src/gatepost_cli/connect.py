@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import urllib.parse
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -15,16 +16,21 @@ from gatepost_client import Gatepost, MultimailClient, MultiMailError
 from gatepost_store import Queries, Store
 
 
+def is_local(url: str) -> bool:
+    """Is it this machine? Then no proxy stands between."""
+    return urllib.parse.urlsplit(url).hostname in {"127.0.0.1", "localhost", "::1"}
+
+
 def api(key: str, data: Path | None = None) -> MultimailClient:
     """A client of the API's short names with the key of that name, or GATEPOST_API_KEY."""
-    token, url = _place(key, data)
+    url, token = where(key, data)
     return MultimailClient(token, base_url=url)
 
 
 @contextmanager
 def rest(key: str, data: Path | None = None) -> Iterator[Gatepost]:
     """A client of the whole API; a refusal is told in its own words and ends the command."""
-    token, url = _place(key, data)
+    url, token = where(key, data)
     with Gatepost(token, base_url=url) as client:
         try:
             yield client
@@ -33,7 +39,8 @@ def rest(key: str, data: Path | None = None) -> Iterator[Gatepost]:
             raise typer.Exit(1) from None
 
 
-def _place(key: str, data: Path | None) -> tuple[str, str]:
+def where(key: str, data: Path | None) -> tuple[str, str]:
+    """The API's address, and the key of that name or GATEPOST_API_KEY."""
     settings = CliSettings()
     local = maybe_running(data)
     if settings.url is None and local is None:
@@ -43,7 +50,7 @@ def _place(key: str, data: Path | None) -> tuple[str, str]:
     if not token:
         typer.secho(f"No key: set GATEPOST_API_KEY to a key with the rights of '{key}'.", err=True)
         raise typer.Exit(2)
-    return token, url
+    return url, token
 
 
 def ask(

@@ -14,6 +14,8 @@ class CliSettings(BaseSettings):
     data: Path = Field(Path("data"), description="Folder of a local installation made by `gatepost up`.")
     url: str | None = Field(None, description="Base URL of the API; else that of the local installation.")
     api_key: str | None = Field(None, description="Key to call the API with; else one of the local installation's.")
+    oversight_key: str | None = Field(None, description="A person's key that `gatepost mcp` decides with.")
+    mailbox_id: str | None = Field(None, description="The mailbox that `gatepost mcp` is about when a call names none.")
     nats_url: str | None = Field(None, description="NATS server with an operator's user.")
     inbound_url: str | None = Field(None, description="Ingest's HTTP door, for `gatepost import`.")
     inbound_secret: str | None = Field(None, repr=False, description="The secret of a relay that may post there.")

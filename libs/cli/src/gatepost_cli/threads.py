@@ -11,7 +11,7 @@ import typer
 from gatepost_cli.connect import api
 from gatepost_client import MultiMailError
 
-thread = typer.Typer(help="Merge and split threads; every move can be taken back.", no_args_is_help=True)
+thread = typer.Typer(help="Read a conversation; merge and split threads, and take a move back.", no_args_is_help=True)
 Data = Annotated[Path | None, typer.Option(help="Data folder of the running installation.")]
 
 

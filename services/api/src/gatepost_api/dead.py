@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from gatepost_api.errors import Refusal, invalid
+from gatepost_api.errors import Refusal
 from gatepost_api.office import Call, Office, Reply
 from gatepost_runtime.dead import BROKER_FORGETS_S, DeadLetter
 
@@ -26,8 +26,8 @@ async def list_dead_letters(office: Office, call: Call) -> Reply:
 
 async def _one(office: Office, call: Call) -> DeadLetter:
     seq = call.fields.must("seq", most=16)
-    if not seq.isdigit():
-        raise invalid("seq", "must be the number of a dead letter")
+    if not (seq.isascii() and seq.isdigit()) or int(seq) == 0:
+        raise Refusal("not_found", "There is no such dead letter.")
     letter = await office.dead().get(int(seq))
     if letter is None or letter.tenant_id != call.caller.tenant_id:
         raise Refusal("not_found", "There is no such dead letter.")

@@ -27,6 +27,38 @@ _ERROR = {
 }
 
 _AS_JSON = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+_PAGE = ("cursor", "next_cursor")
+_MAIL = (
+    "id",
+    "email_id",
+    "message_id",
+    "thread_id",
+    "direction",
+    "status",
+    "subject",
+    "from",
+    "to",
+    "metadata",
+    "tags",
+)
+_SENT = ("id", "email_id", "message_id", "status", "thread_id", "message")
+# command -> what its success always holds; a published client indexes these without looking
+HOLDS: dict[str, tuple[str, ...]] = {
+    "check_inbox": ("emails", "messages", *_PAGE), "list_spam": ("emails", "messages", *_PAGE), "read_email": _MAIL,
+    "get_thread": ("id", "thread_id", "emails", "messages", "drafts", "history", "participants"), "send_email": _SENT,
+    "reply_email": _SENT, "forward_email": _SENT, "cancel_message": ("id", "status"), "get_tags": ("tags", "tag_list"),
+    "set_tags": ("tags", "tag_list"), "delete_tag": ("tags", "deleted"), "wait_for_email": ("found", "email", "emails"),
+    "list_events": ("events", *_PAGE), "list_pending": ("pending", "emails", "messages", "count", *_PAGE),
+    "decide_email": ("id", "status", "decision"), "list_pauses": ("pauses",), "list_mailboxes": ("mailboxes",),
+    "get_mailbox": ("id", "address", "oversight_mode"), "list_webhooks": ("webhooks", "subscriptions"),
+    "list_webhook_deliveries": ("deliveries", *_PAGE), "list_api_keys": ("api_keys", "keys"),
+    "create_api_key": ("id", "api_key", "key", "prefix"), "search_contacts": ("contacts", *_PAGE),
+    "add_contact": ("id", "email", "name", "tags"), "list_suppression": ("suppressions", *_PAGE),
+    "get_account": ("id", "name", "account"), "get_usage": ("emails_sent", "emails_received", "api_calls", "oversight_actions", "data"),
+    "get_audit_log": ("entries", *_PAGE), "health": ("status",), "list_allowlist": ("entries", "allowlist"),
+}  # fmt: skip
+# commands whose success is no JSON document
+_RAW = frozenset({"download_attachment", "show_unsubscribe", "unsubscribe", "export_audit_log"})
 
 
 def operation(route: Route) -> dict[str, Any]:
@@ -34,7 +66,7 @@ def operation(route: Route) -> dict[str, Any]:
     found: dict[str, Any] = {
         "x-command": route.command, "x-scope": list(route.scope), "x-tenant": route.tenant, "x-mutates": route.mutates,
         "x-outward": route.outward, "x-door": route.door,
-        "responses": {"4XX": {"description": "Refused.", "content": _AS_JSON}},
+        "responses": responses(route),
     }  # fmt: skip
     if route.scope != (PUBLIC,):
         found["security"] = [{"bearer": []}, {"apiKey": []}]
@@ -53,6 +85,27 @@ def operation(route: Route) -> dict[str, Any]:
             "content": {"application/json": {"schema": {"type": "object", "properties": properties}}}
         }
     return found
+
+
+def responses(route: Route) -> dict[str, Any]:
+    """What an answer may be: the success, a refusal, and a part that is away."""
+    told: dict[str, Any] = {
+        "4XX": {"description": "Refused.", "content": _AS_JSON},
+        "503": {"description": "A part is away; repeat the request.", "content": _AS_JSON},
+    }
+    if route.status == 501:
+        return {**told, "501": {"description": "Not offered here.", "content": _AS_JSON}}
+    held: dict[str, Any] = {"type": "object"}
+    if route.command in HOLDS:
+        held["required"] = list(HOLDS[route.command])
+    content = {"*/*": {}} if route.command in _RAW else {"application/json": {"schema": held}}
+    if route.command == "list_events":
+        content["text/event-stream"] = {}
+    done = {"description": "Done.", "content": content}
+    told[str(route.status)] = done
+    if route.mutates:
+        told |= {"200": done, "202": done}
+    return told
 
 
 def whole(app: FastAPI, public_url: str) -> dict[str, Any]:
