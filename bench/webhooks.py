@@ -88,13 +88,16 @@ async def through_the_notifier(postgres: Postgres, url: str, wire: Any, endpoint
     deliverer = Deliverer(Ledger(store), wire, lambda _: b"secret", settings)
     began = time.perf_counter()
     running = asyncio.create_task(deliverer.run())
-    while postgres.psql(
-        f"SELECT 1 FROM webhook_delivery WHERE endpoint_id = '{endpoint}' AND state = 'pending' LIMIT 1"
-    ):
+    while await store.fetch("endpoints_due"):
         await asyncio.sleep(0.05)
+    await deliverer.settle()
     seconds = time.perf_counter() - began
     running.cancel()
     await asyncio.wait({running})
+    left = postgres.psql(
+        f"SELECT count(*) FROM webhook_delivery WHERE endpoint_id = '{endpoint}' AND state <> 'delivered'"
+    )
+    assert left.strip() == "0", f"{left} were not delivered"
     await wire.close()
     await store.close()
     return seconds
