@@ -90,7 +90,8 @@ def environment(world: World, folder: Path, peer: Peer) -> dict[str, str]:
         "GATEPOST_NATS_URL": "nats://127.0.0.1:1", "GATEPOST_PUBLIC_URL": "https://gatepost.test",
         "GATEPOST_SENDER_RELAY_HOST": "127.0.0.1", "GATEPOST_SENDER_RELAY_PORT": str(peer.port),
         "GATEPOST_SENDER_POLL_S": "0.02", "GATEPOST_SENDER_LEASE_S": "2", "GATEPOST_SENDER_STOP_S": "1",
-        "GATEPOST_SENDER_RETRY_DELAYS_S": "0.2", "GATEPOST_SENDER_ATTEMPTS_AT_ONCE": "6",
+        "GATEPOST_SENDER_RETRY_DELAYS_S": "0.2", "GATEPOST_SENDER_GREYLIST_DELAY_S": "0.2",
+        "GATEPOST_SENDER_ATTEMPTS_AT_ONCE": "6",
     }  # fmt: skip
 
 

@@ -219,6 +219,11 @@ class Queue:
     # -- what the watch found --------------------------------------------------------------------------------
 
     @property
+    def has_room(self) -> bool:
+        """Another attempt may begin in this process."""
+        return len(self._running) < self._settings.attempts_at_once
+
+    @property
     def running(self) -> list[str]:
         """The deliveries this process works on."""
         return list(self._running)

@@ -66,7 +66,7 @@ class Watch:
         for row in await self._store.fetch("loose", self._queue.running):
             if row["phase"] == "announced":
                 await self._lose(row)
-            else:
+            elif self._queue.has_room:  # the others wait for the next look: not all of a dead sender's work at once
                 await self._take_over(row, now)
         for row in await self._store.fetch("lapsed", self._life):
             await self._give_up(row)
