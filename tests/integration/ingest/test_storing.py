@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 from typing import Any
 
+from gatepost_contracts.canonical import salted
 from gatepost_contracts.email import EmailQuarantined, EmailReceived, EmailReported, EmailUnsubscribed
 from gatepost_mail import tokens
 from support.mailroom import KEY, TENANT
@@ -42,7 +43,7 @@ async def test_a_250_means_stored(ingest: Any) -> None:
     assert thread["head"] == mail["id"]
     assert "ada@customer.example" in thread["participants"]
     assert isinstance(event[0], EmailReceived)
-    assert event[0].raw_sha256 == mail["raw_sha256"]
+    assert event[0].raw_sha256 == salted(mail["salt"], mail["raw_sha256"])
 
 
 async def test_the_same_bytes_again_are_the_same_mail(ingest: Any) -> None:

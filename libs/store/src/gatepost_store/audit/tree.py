@@ -8,7 +8,7 @@ nothing but the frontier: the complete subtrees at the right edge, one for each 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, MutableMapping, Sequence
 from dataclasses import dataclass, field
 
 from gatepost_store.audit.verify_audit import leaf_hash, node_hash
@@ -126,7 +126,7 @@ def stored(ranges: Sequence[Range]) -> set[Stored]:
     return {_below(level, number) for start, end in ranges for level, number in subtrees(start, end)}
 
 
-def roots(ranges: Sequence[Range], hashes: Mapping[tuple[int, int], bytes]) -> list[bytes]:
+def roots(ranges: Sequence[Range], hashes: MutableMapping[tuple[int, int], bytes]) -> list[bytes]:
     """The roots of these ranges, from the stored hashes by level and number."""
     return [_fold([_root(level, number, hashes) for level, number in subtrees(*one)]) for one in ranges]
 
@@ -136,12 +136,13 @@ def _below(level: int, number: int) -> Stored:
     return base, number << level - base, number + 1 << level - base
 
 
-def _root(level: int, number: int, hashes: Mapping[tuple[int, int], bytes]) -> bytes:
-    base, first, last = _below(level, number)
-    row = [hashes[base, n] for n in range(first, last)]
-    while len(row) > 1:
-        row = [node_hash(row[n], row[n + 1]) for n in range(0, len(row), 2)]
-    return row[0]
+def _root(level: int, number: int, hashes: MutableMapping[tuple[int, int], bytes]) -> bytes:
+    """The root of one complete subtree; what is computed is kept beside what was read."""
+    found = hashes.get((level, number))
+    if found is None:
+        left, right = (_root(level - 1, 2 * number + side, hashes) for side in (0, 1))
+        found = hashes[level, number] = node_hash(left, right)
+    return found
 
 
 __all__ = ["EMPTY", "Frontier", "consistency_ranges", "inclusion_ranges", "leaf_hash", "node_hash", "roots", "stored"]
