@@ -178,7 +178,7 @@ def test_every_command_explains_itself(command: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (("status",), "quiet"),
+        (("status",), "uncertain"),
         (("status", "--json"), '"quiet"'),
         (("keys", "list"), "reviewer"),
         (("mailbox", "list"), "support@demo.test"),

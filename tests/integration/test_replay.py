@@ -29,7 +29,7 @@ def replay(installation: Installation, *words: str) -> tuple[int, list[dict[str,
 async def _everything(installation: Installation) -> dict[str, Any]:
     owner = await asyncpg.connect(installation.info["database_url"])
     names = await owner.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")
-    timed = {"outbox", "api_key", "seen"}  # timers, and our own looking, write there; the tree's rows too
+    timed = {"outbox", "api_key", "api_use", "seen"}  # timers, and our own looking, write there; the tree's rows too
     found = {
         name: await owner.fetchval(f"SELECT md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) FROM {name} t")
         for (name,) in map(tuple, names) if (name not in timed and not name.startswith("audit_")) or name == "audit_record"

@@ -19,20 +19,13 @@ import asyncpg
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tests.integration.drafter.conftest import Drafting
-from tests.integration.gatekeeper.house import ADA, House
+from tests.integration.gatekeeper.house import ADA, House, house_of
 
 from gatepost_contracts.catalogue import CONSUMERS, EVENTS_BY_TYPE
 from gatepost_contracts.commands import SetMode
 from gatepost_contracts.event import Event
 from gatepost_contracts.ids import new_id
 from gatepost_contracts.records import event_from_record
-from gatepost_gatekeeper.decisions import Decisions
-from gatepost_gatekeeper.desk import Desk as Gate
-from gatepost_gatekeeper.facts import Limits
-from gatepost_gatekeeper.grants import Grants
-from gatepost_gatekeeper.steps import Steps
-from gatepost_gatekeeper.timers import Timers
-from gatepost_gatekeeper.world import World as Modes
 from gatepost_notifier.desk import Desk as Notices
 from gatepost_runtime.keys import make_keys
 from gatepost_store import Queries, Store
@@ -70,10 +63,7 @@ class Stage:
         for name in ("gatekeeper", "api", "ingest"):
             stores[name] = await self.room.store(name)
             stores[name].queries = Queries.of("gatepost_gatekeeper")
-        steps, grants = Steps(stores["gatekeeper"]), Grants(Ed25519PrivateKey.generate(), 432_000)
-        desk = Gate(steps, grants, Limits())
-        timers = Timers(steps, desk, sweep_s=1, stuck_after_s=0)
-        return await House(owner, stores, desk, Decisions(steps, grants), Modes(steps), timers).build()
+        return await house_of(owner, stores, Ed25519PrivateKey.generate())
 
     async def sender(self) -> tuple[World, Peer, Any]:
         url = self.room.postgres.url("gp_sender", self.room.password)

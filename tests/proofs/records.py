@@ -45,6 +45,8 @@ def codes(s: Step) -> Bool:
         return both(there, s.is_role("reviewer", "operator"))
     if s.row.does == "hold":
         return s.is_role("operator")
+    if s.row.event == "erase":
+        return s.is_role("operator", "system")
     if s.row.does == "lift_hold":
         return both(s.algebra.var("exists").value, s.is_role("operator"))
     if s.row.does in {"lift_pause", "unsuppress", "revoke_grant", "disable_endpoint", "suppress"}:

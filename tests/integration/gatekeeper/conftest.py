@@ -10,22 +10,9 @@ from pathlib import Path
 import asyncpg
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from tests.integration.gatekeeper.house import House
+from tests.integration.gatekeeper.house import House, house_of
 
 from gatepost_embedded.postgres import Postgres
-from gatepost_gatekeeper.decisions import Decisions
-from gatepost_gatekeeper.desk import Desk
-from gatepost_gatekeeper.facts import Limits
-from gatepost_gatekeeper.granting import Granting
-from gatepost_gatekeeper.grants import Grants
-from gatepost_gatekeeper.notices import Notices
-from gatepost_gatekeeper.quality import Quality
-from gatepost_gatekeeper.steps import Steps
-from gatepost_gatekeeper.telling import Telling
-from gatepost_gatekeeper.timers import Timers
-from gatepost_gatekeeper.upgrades import Upgrades
-from gatepost_gatekeeper.world import World
-from gatepost_gatekeeper.world_steps import WorldSteps
 from gatepost_store import Queries, Store
 from gatepost_store.migrate import ROLES, migrate
 from support.trace import trace_holds
@@ -62,26 +49,8 @@ async def open_house(postgres: Postgres, key: Ed25519PrivateKey) -> AsyncIterato
         )
         for name in ("gatekeeper", "api", "ingest", "sender")
     }
-    steps, grants = Steps(stores["gatekeeper"]), Grants(key, 432_000)
-    notices, quality, world = Notices(steps, grants), Quality(steps), WorldSteps(steps)
-    telling = Telling(steps, notices, public_url="http://gate.test", digest_after_s=3600)
-    desk = Desk(steps, grants, Limits(), telling)
-    upgrades = Upgrades(world, notices, grants.derived("upgrade code"), "http://gate.test")
-    timers = Timers(
-        steps, desk, sweep_s=1, stuck_after_s=0, chores=(upgrades.sweep, quality.sweep, telling.digest)
-    )  # fmt: skip
     try:
-        yield await House(
-            owner,
-            stores,
-            desk,
-            Decisions(steps, grants, quality),
-            World(world),
-            timers,
-            Granting(world),
-            upgrades,
-            quality,
-        ).build()
+        yield await house_of(owner, stores, key)
     finally:
         for store in stores.values():
             await store.close()

@@ -8,16 +8,23 @@ from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gatepost_contracts.commands import Cancel, Command, CommandReply, Decide
 from gatepost_contracts.ids import new_id
 from gatepost_gatekeeper.decisions import Decisions
 from gatepost_gatekeeper.desk import Desk
+from gatepost_gatekeeper.facts import Limits
 from gatepost_gatekeeper.granting import Granting
+from gatepost_gatekeeper.grants import Grants
+from gatepost_gatekeeper.notices import Notices
 from gatepost_gatekeeper.quality import Quality
+from gatepost_gatekeeper.steps import Steps
+from gatepost_gatekeeper.telling import Telling
 from gatepost_gatekeeper.timers import Timers
 from gatepost_gatekeeper.upgrades import Upgrades
 from gatepost_gatekeeper.world import World
+from gatepost_gatekeeper.world_steps import WorldSteps
 from gatepost_mail.render import Answered, DraftText, SenderIdentity, render
 from gatepost_oversight.credential import Role
 from gatepost_store import Actor, Inserted, Store
@@ -197,3 +204,17 @@ class House:
 
     async def deliveries(self, message: str) -> list[Any]:
         return list(await self.owner.fetch("SELECT * FROM delivery WHERE message_id = $1 ORDER BY id", message))
+
+
+async def house_of(owner: asyncpg.Connection, stores: dict[str, Store], key: Ed25519PrivateKey) -> House:
+    """The parts as the gatekeeper wires them."""
+    steps, grants = Steps(stores["gatekeeper"]), Grants(key, 432_000)
+    notices, quality, world = Notices(steps, grants), Quality(steps), WorldSteps(steps)
+    telling = Telling(steps, notices, public_url="http://gate.test", digest_after_s=3600)
+    desk = Desk(steps, grants, Limits(), telling)
+    upgrades = Upgrades(world, notices, grants.derived("upgrade code"), "http://gate.test")
+    timers = Timers(
+        steps, desk, sweep_s=1, stuck_after_s=0, chores=(upgrades.sweep, quality.sweep, telling.digest)
+    )  # fmt: skip
+    decisions = Decisions(steps, grants, quality)
+    return await House(owner, stores, desk, decisions, World(world), timers, Granting(world), upgrades, quality).build()
