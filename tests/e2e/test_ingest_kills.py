@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from bench.ingest_kills import run
 
 from support.installation import Installation
+
+pytestmark = pytest.mark.check  # starts processes of its own, again and again
 
 
 def test_a_killed_ingest_loses_nothing_that_got_a_250(tmp_path: Path) -> None:

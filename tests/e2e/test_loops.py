@@ -7,7 +7,11 @@ import time
 import urllib.request
 from typing import Any
 
+import pytest
+
 from support.installation import Installation, eventually, header
+
+pytestmark = pytest.mark.check  # starts processes of its own, again and again
 
 
 def raw_of(gatepost: Installation, mail: dict[str, Any]) -> bytes:

@@ -13,6 +13,8 @@ import pytest
 
 from support.installation import GATEPOST, Installation, eventually
 
+pytestmark = pytest.mark.check  # starts processes of its own, again and again
+
 
 def dead(installation: Installation, *words: str) -> Any:
     return subprocess.run(

@@ -15,6 +15,8 @@ import pytest
 from support.installation import GATEPOST, Installation, eventually
 from support.receiver import Receiver
 
+pytestmark = pytest.mark.check  # starts processes of its own, again and again
+
 MAILS = 60
 
 

@@ -12,6 +12,8 @@ import pytest
 from support.doors import numbers
 from support.installation import GATEPOST, eventually
 
+pytestmark = pytest.mark.check  # starts processes of its own, again and again
+
 
 class Shell:
     """Runs `gatepost` beside a running installation."""

@@ -16,6 +16,8 @@ from gatepost_runtime.spans import trace_id_of
 from support.installation import Installation, eventually
 from support.receiver import Receiver
 
+pytestmark = pytest.mark.check  # starts processes of its own, again and again
+
 
 class Collector:
     """Keeps (service, span) of whatever is exported to it."""

@@ -35,6 +35,7 @@ async def test_a_death_between_any_two_steps_loses_and_doubles_nothing() -> None
     assert not is_broken
 
 
+@pytest.mark.check
 @pytest.mark.parametrize(
     ("fault", "found"), [("no_intent", "second copies that nothing shows"), ("no_grant", "left unapproved")]
 )
