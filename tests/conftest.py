@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from support.installation import Installation
+
+
+@pytest.fixture(autouse=True)
+def settings_are_left_as_found() -> Iterator[None]:
+    """What a test sets in our environment ends with it; a command of the next test would follow it elsewhere."""
+    before = {k: v for k, v in os.environ.items() if k.startswith("GATEPOST_")}
+    yield
+    for name in [k for k in os.environ if k.startswith("GATEPOST_")]:
+        if name not in before:
+            del os.environ[name]
+    os.environ.update(before)
+
 
 MODES = ("read_only", "gated_all", "monitored", "autonomous")
 
