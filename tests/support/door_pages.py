@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import typer.main
+import typer
+from typer.core import TyperGroup
 
 from gatepost_api.access import ACCESS, routes
 from gatepost_api.door import application
@@ -67,9 +68,10 @@ def commands() -> dict[str, Any]:
     found: dict[str, Any] = {}
 
     def walk(words: tuple[str, ...], command: Any) -> None:
-        if hasattr(command, "commands"):
-            for name, inner in command.commands.items():
-                walk((*words, name), inner)
+        if isinstance(command, TyperGroup):
+            context = typer.Context(command)
+            for name in command.list_commands(context):
+                walk((*words, name), command.get_command(context, name))
         else:
             found[" ".join(words)] = command
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 
-from gatepost_cli.connect import owner_store
+from gatepost_cli.owner import owner_store
 from gatepost_contracts.ids import new_id
 
 CANARY = "canary-of-the-other-tenant"

@@ -1,69 +1,66 @@
-"""The `gatepost` command."""
+"""The `gatepost` command: one table of words, each module loaded when its word is said."""
 
 from __future__ import annotations
 
 import sys
+from importlib import import_module
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
-from gatepost_cli.audit import audit
-from gatepost_cli.autonomy import allow, category, dry_run, evidence, mode, upgrade
-from gatepost_cli.broker import events, migrate, streams
-from gatepost_cli.credentials import keys, mailbox
-from gatepost_cli.dead import dead
-from gatepost_cli.demo import demo
-from gatepost_cli.doctor import doctor
-from gatepost_cli.domains import domains
-from gatepost_cli.history import imports
-from gatepost_cli.mails import decide, inbox, listen, pending, send, show_thread
-from gatepost_cli.mcp import mcp
-from gatepost_cli.new_consumer import add_consumer, new_consumer
-from gatepost_cli.probe import probe
-from gatepost_cli.reconcile import reconcile
-from gatepost_cli.replay import replay
-from gatepost_cli.review import review
-from gatepost_cli.status import status
-from gatepost_cli.stopping import pause, pauses, resume
-from gatepost_cli.suppression import suppression
-from gatepost_cli.threads import thread
-from gatepost_cli.up import up
-from gatepost_cli.why import why
-from gatepost_client import MultiMailError
+from gatepost_client.errors import MultiMailError
+
+COMMANDS = {
+    "up": "up:up", "demo": "demo:demo", "review": "review:review",
+    "send": "mails:send", "inbox": "mails:inbox", "pending": "mails:pending", "decide": "mails:decide",
+    "listen": "mails:listen", "why": "why:why", "mcp": "mcp:mcp",
+    "status": "status:status", "probe": "probe:probe", "doctor": "doctor:doctor",
+    "pause": "stopping:pause", "resume": "stopping:resume", "pauses": "stopping:pauses",
+    "mode": "autonomy:mode", "evidence": "autonomy:evidence", "dry-run": "autonomy:dry_run",
+    "migrate": "broker:migrate", "reconcile": "reconcile:reconcile", "replay": "replay:replay",
+    "new-consumer": "new_consumer:new_consumer",
+    "upgrade": "autonomy:upgrade", "category": "autonomy:category", "allow": "autonomy:allow", "audit": "audit:audit",
+    "import": "history:imports", "keys": "credentials:keys", "mailbox": "credentials:mailbox",
+    "streams": "broker:streams", "events": "broker:events", "dead": "dead:dead",
+    "domains": "domains:domains", "suppression": "suppression:suppression", "thread": "threads:thread",
+}  # fmt: skip
+"""Word: where its function, or the group of its commands, stands."""
+
+
+class Words(TyperGroup):
+    """The commands of the table. Loading all of them takes a second, which one command need not wait for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
+        """In the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
+        """The command behind a word; None where there is none."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name].partition(":")
+        found = getattr(import_module(f"gatepost_cli.{module}"), attribute)
+        if isinstance(found, typer.Typer):
+            group = typer.main.get_group(found)
+            group.name = cmd_name
+            return group
+        alone = typer.Typer(add_completion=False)
+        alone.command(cmd_name)(found)
+        return typer.main.get_command(alone)
+
 
 app = typer.Typer(
-    help="Email infrastructure for AI agents, with a human at the gate.",
+    cls=Words,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-DAILY = (send, inbox, pending, decide, listen, why, mcp)
-HOUSE = (
-    status,
-    probe,
-    doctor,
-    pause,
-    resume,
-    pauses,
-    mode,
-    evidence,
-    dry_run,
-    migrate,
-    reconcile,
-    replay,
-    new_consumer,
-)
-for command in (up, demo, review, *DAILY, *HOUSE):
-    app.command()(command)
-streams.command("add-consumer")(add_consumer)
-thread.command("show")(show_thread)
-GROUPS = {
-    "upgrade": upgrade, "category": category, "allow": allow, "audit": audit, "import": imports, "keys": keys, "mailbox": mailbox,
-    "streams": streams, "events": events, "dead": dead,
-    "domains": domains, "suppression": suppression,
-    "thread": thread,
-}  # fmt: skip
-for name, group in GROUPS.items():
-    app.add_typer(group, name=name)
+
+
+@app.callback()
+def gatepost() -> None:
+    """Email infrastructure for AI agents, with a human at the gate."""
 
 
 def main() -> None:

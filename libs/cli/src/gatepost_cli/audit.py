@@ -13,7 +13,8 @@ from typing import Annotated, Any, TextIO
 
 import typer
 
-from gatepost_cli.connect import api, database_url, owner_store
+from gatepost_cli.connect import api, database_url
+from gatepost_cli.owner import owner_store
 from gatepost_store import StoreError
 from gatepost_store.audit import verify_audit
 from gatepost_store.audit.export import selection, whole_log

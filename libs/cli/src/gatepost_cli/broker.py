@@ -13,6 +13,7 @@ import typer
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
 from gatepost_cli.connect import database_url, nats_url
+from gatepost_cli.new_consumer import add_consumer
 from gatepost_cli.ready import running
 from gatepost_runtime import streams as declared
 from gatepost_runtime.asyncapi import merged
@@ -21,6 +22,7 @@ from gatepost_store import migrate as migrations
 streams = typer.Typer(help="Streams and durables: one declaration, one writer.", no_args_is_help=True)
 events = typer.Typer(help="Events as they are published.", no_args_is_help=True)
 Data = Annotated[Path | None, typer.Option(help="Data folder of the running installation.")]
+streams.command("add-consumer")(add_consumer)
 
 
 @streams.command("apply")

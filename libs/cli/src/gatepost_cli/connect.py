@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import urllib.parse
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,6 @@ import typer
 from gatepost_cli.ready import maybe_running, running
 from gatepost_cli.settings import CliSettings
 from gatepost_client import Gatepost, MultimailClient, MultiMailError
-from gatepost_store import Queries, Store
 
 
 def is_local(url: str) -> bool:
@@ -73,13 +72,3 @@ def nats_url(data: Path | None = None) -> str:
 def database_url(data: Path | None = None) -> str:
     """The owner's Postgres URL."""
     return CliSettings().database_url or str(running(data)["database_url"])
-
-
-@asynccontextmanager
-async def owner_store(url: str) -> AsyncIterator[Store]:
-    """The database as its owner, with this command's own statements."""
-    store = await Store.open(url, service="operator", queries=Queries.of("gatepost_cli"))
-    try:
-        yield store
-    finally:
-        await store.close()

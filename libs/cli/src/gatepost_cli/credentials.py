@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.table import Table
 
 from gatepost_cli.bootstrap import add_article, add_key, add_mailbox
-from gatepost_cli.connect import database_url, owner_store
+from gatepost_cli.connect import database_url
+from gatepost_cli.owner import owner_store
 from gatepost_contracts.ids import new_id
 
 keys = typer.Typer(help="API keys: list, make, revoke.", no_args_is_help=True)

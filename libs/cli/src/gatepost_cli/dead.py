@@ -17,8 +17,9 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
-from gatepost_cli.connect import database_url, nats_url, owner_store
+from gatepost_cli.connect import database_url, nats_url
 from gatepost_cli.editor import edited_text
+from gatepost_cli.owner import owner_store
 from gatepost_contracts.catalogue import EVENTS_BY_TYPE
 from gatepost_runtime.dead import BROKER_FORGETS_S, DeadLetter, DeadLetters
 

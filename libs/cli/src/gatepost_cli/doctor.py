@@ -19,7 +19,8 @@ import dns.exception
 import httpx2
 import typer
 
-from gatepost_cli.connect import database_url, is_local, nats_url, owner_store, where
+from gatepost_cli.connect import database_url, is_local, nats_url, where
+from gatepost_cli.owner import owner_store
 from gatepost_cli.settings import CliSettings
 from gatepost_runtime.streams import check as check_streams
 from gatepost_store.migrate import files

@@ -66,28 +66,6 @@ def inbox(
     console.print(table if page["messages"] else "No mail.")
 
 
-def show_thread(
-    thread_id: Annotated[str, typer.Argument(help="thr_..., or your own id.")],
-    history: Annotated[bool, typer.Option("--history", help="With drafts, decisions and what they changed.")] = False,
-    data: Data = None,
-    as_json: AsJson = False,
-) -> None:
-    """Read a conversation, oldest first.
-
-    Example: gatepost thread show zd-12345 --history
-    """
-    with api("agent", data) as client:
-        found = client.get_thread(thread_id, include="history" if history else None)
-    if as_json:
-        typer.echo(json.dumps(found, indent=2))
-        return
-    for mail in found["emails"]:
-        console.rule(f"{mail['direction']}  {mail['from']}  {mail['received_at']}  {mail['status']}")
-        console.print(mail["body_text"], markup=False)
-    for entry in found["history"]:
-        console.print(f"{entry['at']}  {entry['kind']}  {entry['message_id']}  by {entry['by']}", markup=False)
-
-
 def pending(mailbox: Mailbox = None, data: Data = None, as_json: AsJson = False) -> None:
     """List what waits for a person.
 

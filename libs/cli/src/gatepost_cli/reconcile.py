@@ -17,8 +17,9 @@ import nats
 import typer
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
-from gatepost_cli.connect import database_url, nats_url, owner_store
+from gatepost_cli.connect import database_url, nats_url
 from gatepost_cli.moments import moment
+from gatepost_cli.owner import owner_store
 from gatepost_runtime import streams as declared
 from gatepost_store import Store
 

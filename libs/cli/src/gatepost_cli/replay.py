@@ -23,8 +23,9 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from gatepost_cli.connect import database_url, nats_url, owner_store
+from gatepost_cli.connect import database_url, nats_url
 from gatepost_cli.moments import moment
+from gatepost_cli.owner import owner_store
 from gatepost_cli.ready import maybe_running
 from gatepost_cli.settings import CliSettings, inherited_environment
 from gatepost_contracts.catalogue import CONSUMERS, EVENTS_BY_TYPE

@@ -1,18 +1,44 @@
-"""`gatepost thread`: put threads right, each step recorded and taken back with one word."""
+"""`gatepost thread`: read threads and put them right, each step recorded and taken back with one word."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
 
 import typer
+from rich.console import Console
 
 from gatepost_cli.connect import api
 from gatepost_client import MultiMailError
 
 thread = typer.Typer(help="Read a conversation; merge and split threads, and take a move back.", no_args_is_help=True)
+console = Console(highlight=False)
 Data = Annotated[Path | None, typer.Option(help="Data folder of the running installation.")]
+
+
+@thread.command("show")
+def show(
+    thread_id: Annotated[str, typer.Argument(help="thr_..., or your own id.")],
+    history: Annotated[bool, typer.Option("--history", help="With drafts, decisions and what they changed.")] = False,
+    data: Data = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Read a conversation, oldest first.
+
+    Example: gatepost thread show zd-12345 --history
+    """
+    with api("agent", data) as client:
+        found = client.get_thread(thread_id, include="history" if history else None)
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+        return
+    for mail in found["emails"]:
+        console.rule(f"{mail['direction']}  {mail['from']}  {mail['received_at']}  {mail['status']}")
+        console.print(mail["body_text"], markup=False)
+    for entry in found["history"]:
+        console.print(f"{entry['at']}  {entry['kind']}  {entry['message_id']}  by {entry['by']}", markup=False)
 
 
 @thread.command("merge")

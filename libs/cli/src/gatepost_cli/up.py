@@ -12,8 +12,8 @@ from typing import Annotated, Any
 import typer
 
 from gatepost_cli.bootstrap import Mailbox, bootstrap
-from gatepost_cli.connect import owner_store
 from gatepost_cli.credentials import MODES
+from gatepost_cli.owner import owner_store
 from gatepost_cli.processes import SERVICES, Plan, service_environment
 from gatepost_cli.ready import NAME, write_ready
 from gatepost_cli.secrets_file import local_secrets

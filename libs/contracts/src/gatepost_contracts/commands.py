@@ -17,7 +17,7 @@ Door = Literal["rest", "rpc", "mcp", "console", "cli", "token", "timer"]
 class Command(BaseModel):
     """A wish with a caller. The server loads the credential by key_id itself and takes no role from here."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)  # a process uses a few of them
 
     name: ClassVar[str] = ""
     server: ClassVar[str] = "gatekeeper"
@@ -216,7 +216,7 @@ class DomainKey(Command):
 class CommandReply(BaseModel):
     """The answer: done, or why not. Codes are those of the API."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)  # a process uses a few of them
 
     ok: bool
     code: str = "ok"

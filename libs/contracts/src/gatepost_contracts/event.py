@@ -14,7 +14,7 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", examples=["9f" * 32])]
 class Event(BaseModel):
     """Something that happened. Ids, digests and verdicts, no bodies. Unknown fields are ignored; it never changes."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)  # a process uses a few of them
 
     type: ClassVar[str] = ""
 
