@@ -126,6 +126,57 @@ def test_an_export_by_customer_holds_their_mails_and_is_proven(gatepost: Install
     assert 0 == verify(nobody.content)["records"]
 
 
+def test_an_export_with_contents_holds_each_against_its_record(
+    gatepost: Installation, decided: dict[str, Any], tmp_path: Path
+) -> None:
+    """What an access request hands over: the mail as it came, the answer as it was approved; a changed letter is found."""
+    code, told = audit(
+        gatepost, "export", str(tmp_path / "mia"), "--customer", "mia.audit@customer.example", "--contents"
+    )
+    log = tmp_path / "mia" / "log.jsonl"
+    proven = audit(gatepost, "verify", str(log))
+    files = list((tmp_path / "mia" / "contents").iterdir())
+
+    assert (0, True) == (code, told["ok"])
+    assert (0, told["contents"]) == (proven[0], proven[1]["contents"])
+    assert len(files) == told["contents"] >= 2
+    assert any(b"mia.audit@customer.example" in path.read_bytes() for path in files if path.suffix == ".eml")
+    approved = [path for path in files if path.name.startswith(decided["id"]) and path.suffix == ".json"]
+    assert [["mia.audit@customer.example"]] == [
+        [to["addr"] for to in json.loads(path.read_text())["to"]] for path in approved
+    ]
+    openings = [line for line in log.read_text().splitlines() if line.startswith('{"opening"')]
+    for line in openings:
+        said = json.loads(line)["opening"]
+        for name, forged in (("of", "msg_" + "0" * 26), ("text", "No."), ("raw", "Tm8u"), ("salt", "00")):
+            changed = json.dumps(
+                {"opening": said | {name: forged}}, sort_keys=True, separators=(",", ":"), ensure_ascii=False
+            )
+            if name in said:
+                with pytest.raises(Unproven):
+                    verify(log.read_text().replace(line, changed).encode())
+    plain = audit(gatepost, "export", str(tmp_path / "plain"), "--customer", "mia.audit@customer.example")[1]
+    assert (0, "mia.audit" in (tmp_path / "plain" / "log.jsonl").read_text().split("\n", 1)[1]) == (
+        plain["contents"],
+        False,
+    )
+
+
+def test_contents_are_handed_to_people_only(gatepost: Installation, decided: dict[str, Any]) -> None:
+    """An operator gets them; a program that administers does not read what waits for a person."""
+    made = gatepost.call(
+        "POST", "/v1/api-keys", {"name": "robot", "scopes": ["admin"], "kind": "agent"}, key="operator"
+    )
+    url = f"{gatepost.http_url}/v1/audit-log/export"
+    asked = {"customer": "mia.audit@customer.example", "contents": "true"}
+    codes = [
+        httpx2.get(url, params=asked, headers={"Authorization": f"Bearer {key}"}, trust_env=False).status_code
+        for key in (gatepost.keys["operator"], made["key"])
+    ]
+
+    assert [200, 403] == codes
+
+
 def test_the_command_exports_what_proves_itself(
     gatepost: Installation, decided: dict[str, Any], tmp_path: Path
 ) -> None:

@@ -60,7 +60,7 @@ class House:
         )
         await self.owner.execute(
             "INSERT INTO mailbox (id, tenant_id, address, mode) VALUES ('mbx_system', $1, 'system@x.invalid', 'autonomous')"
-            " ON CONFLICT (id) DO UPDATE SET tenant_id = excluded.tenant_id", self.tenant,
+            " ON CONFLICT (id) DO NOTHING", self.tenant,
         )  # fmt: skip
         for name, kind, scopes in (
             ("agent", "agent", ["read", "send", "oversight_read"]), ("other_agent", "agent", ["read", "send"]),

@@ -150,7 +150,7 @@ async def test_the_clock_erases_what_is_past_its_time(desk: Desk) -> None:
 
     assert (None, SECRET) == ((await house.show(old))["text"], (await house.show(young))["text"])
     record = json.loads(await house.owner.fetchval(
-        "SELECT record FROM audit_record WHERE subject_id = 'mbx_system' ORDER BY seq DESC LIMIT 1"))  # fmt: skip
+        "SELECT record FROM audit_record WHERE subject_id = $1 ORDER BY seq DESC LIMIT 1", house.tenant))  # fmt: skip
     assert ("W16", "system", "mail", 30) == (
         record["row"], record["role"], record["data"]["class"], record["data"]["after_days"],
     )  # fmt: skip

@@ -206,10 +206,14 @@ async def test_a_code_raises_the_mode_once(world, fired) -> None:
 
 async def test_stops_are_told_without_touching_them(world, fired) -> None:
     gatekeeper = await world.store("gatekeeper")
-    moved(await gatekeeper.step("W4", "mbx_system", by=AGENT, pause_id="pse_1", scope="tenant", target=TENANT))
+    moved(
+        await gatekeeper.step(
+            "W4", "mbx_system", by=AGENT, pause_id="pse_1", scope="tenant", target=TENANT, tenant_id=TENANT
+        )
+    )
     moved(await gatekeeper.step("W4t", MAILBOX, by=SYSTEM, command_id="cmd_told"))
     assert moved(await gatekeeper.step("W4t", MAILBOX, by=SYSTEM, command_id="cmd_told")).already
-    moved(await gatekeeper.step("W5", "mbx_system", by=OPERATOR, pause_id="pse_1"))
+    moved(await gatekeeper.step("W5", "mbx_system", by=OPERATOR, pause_id="pse_1", tenant_id=TENANT))
     moved(await gatekeeper.step("W5t", MAILBOX, by=SYSTEM))
     assert await world.owner.fetchval("SELECT count(*) FROM pause") == 1
     assert await world.owner.fetchval("SELECT count(*) FROM audit_record WHERE subject_id = $1", MAILBOX) == 2

@@ -27,7 +27,9 @@ audit = typer.Typer(help="The log: export it, verify it, witness it.", no_args_i
 Data = Annotated[Path | None, typer.Option(help="Data folder of the running installation.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 README = """What is here
-  log.jsonl        the records, one on a line, as they were hashed; with tables, proofs and signed checkpoints
+  log.jsonl        the records, one on a line, as they were hashed; with tables, proofs and signed checkpoints, and, where
+                   that was asked for, the contents that records name by digest (the lines that begin with "opening")
+  contents/        the same contents as files: .eml came in, .json is what left or was to leave, .bin a file of it
   checkpoint.txt   the newest signed checkpoint: keep it, and give it to the verifier next time with --saved
   key.txt          the log's verifier key: compare it with one that you got another way
   verify_audit.py  the verifier: Python 3.11 and the package `cryptography`, no server
@@ -46,53 +48,86 @@ def export(
     metadata: Annotated[list[str] | None, typer.Option(help="key=value of the mails' metadata; repeatable.")] = None,
     since: Annotated[datetime | None, typer.Option(help="Mails with a record from then on (UTC).")] = None,
     until: Annotated[datetime | None, typer.Option(help="And with one before then (UTC).")] = None,
+    contents: Annotated[
+        bool, typer.Option("--contents", help="With the mails themselves: texts, raw mails, files.")
+    ] = False,
     saved: Annotated[list[Path] | None, typer.Option(help="Checkpoints kept: adds proofs that it goes on.")] = None,
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
     """Write the log, or what concerns somebody, with everything that is needed to verify it.
 
-    Examples: gatepost audit export ./log; gatepost audit export ./ada --customer ada@customer.example
+    With --contents each content stands beside the log, and in the log so that the verifier holds it against its record:
+    what a retention rule (FINRA, HIPAA: by agent, by time) or a person's access request (GDPR: by customer) asks for.
+
+    Examples: gatepost audit export ./log; gatepost audit export ./ada --customer ada@customer.example --contents;
+    gatepost audit export ./q3 --agent prn_support --since 2026-07-01 --until 2026-10-01 --contents
     """
     try:
         scope = Scope(
             customer=customer, thread=thread, agent=agent, tag=tag, metadata=metadata_of(metadata or []),
             since=_utc(since), until=_utc(until),
         )  # fmt: skip
-        written = _export(database_url(data), folder, scope, saved or [])
+        written = _export(database_url(data), folder, scope, saved or [], with_contents=contents)
     except (OSError, StoreError, Unproven, ValueError) as error:
         _say({"ok": False, "problem": str(error)}, str(error), as_json=as_json)
         raise typer.Exit(2) from None
-    _say(written, f"{written['records']} records of {written['size']} in {folder}", as_json=as_json)
+    words = f"{written['records']} records of {written['size']} and {written['contents']} contents in {folder}"
+    _say(written, words, as_json=as_json)
 
 
-def _export(url: str, folder: Path, scope: Scope, saved: list[Path]) -> dict[str, Any]:
+def _export(url: str, folder: Path, scope: Scope, saved: list[Path], *, with_contents: bool) -> dict[str, Any]:
     folder.mkdir(parents=True, exist_ok=True)
     notes = [path.read_text("utf-8") for path in saved]
     with (folder / "log.jsonl").open("w", encoding="utf-8", newline="\n") as out:
-        vkey, first, last = asyncio.run(_write_lines(url, scope, notes, out))
+        keep = _Contents(folder / "contents")
+        vkey, first, last = asyncio.run(_write_lines(url, scope, notes, out, keep if with_contents else None))
     note = json.loads(last)["checkpoint"]
     (folder / "checkpoint.txt").write_text(note, "utf-8", newline="\n")
     (folder / "key.txt").write_text(vkey + "\n", "utf-8", newline="\n")
     (folder / "verify_audit.py").write_bytes(Path(verify_audit.__file__).read_bytes())
     (folder / "README.txt").write_text(README, "utf-8")
     size, records = read_checkpoint(note, vkey)[1], json.loads(first)["records"]
-    return {"ok": True, "folder": str(folder), "records": records, "size": size, "key": vkey}
+    return {"ok": True, "folder": str(folder), "records": records, "size": size, "key": vkey, "contents": keep.count}
 
 
-async def _write_lines(url: str, scope: Scope, saved: list[str], out: TextIO) -> tuple[str, str, str]:
+class _Contents:
+    """Each content as a file that people open: .eml came in, .json leaves (the text that was approved), .txt are words."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self.count = folder, 0
+
+    def take(self, line: str) -> None:
+        """Write the content of the line, if it has one."""
+        if not line.startswith('{"opening"'):
+            return
+        said = json.loads(line)["opening"]
+        content = said["text"].encode() if "text" in said else unbase64(said["raw"])
+        kind = ("txt" if "salt" in said else "json") if "text" in said else ("eml" if "salt" in said else "bin")
+        self._folder.mkdir(exist_ok=True)
+        self.count += 1
+        (self._folder / f"{said['of']}.{self.count}.{kind}").write_bytes(content)
+
+
+async def _write_lines(
+    url: str, scope: Scope, saved: list[str], out: TextIO, contents: _Contents | None
+) -> tuple[str, str, str]:
     """The log's key, and the first and last line of what was written."""
     async with owner_store(url) as store:
         reader = store.reading
-        lines = whole_log(reader)
+        lines = whole_log(reader, with_contents=contents is not None)
         vkey = await reader.fetchval(Q["vkey"])
         if not scope.is_everything:
             kept = [read_checkpoint(note, vkey)[1] for note in saved]
-            lines = selection(reader, await scope.subjects(reader), scope.said(), since=kept)
+            lines = selection(
+                reader, await scope.subjects(reader), scope.said(), since=kept, with_contents=contents is not None
+            )
         first = last = ""
         async for line in lines:
             first, last = first or line, line
             out.write(line + "\n")
+            if contents is not None:
+                contents.take(line)
     return vkey, first, last
 
 

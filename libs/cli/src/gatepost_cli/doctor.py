@@ -23,6 +23,7 @@ from gatepost_cli.connect import database_url, is_local, nats_url, where
 from gatepost_cli.owner import owner_store
 from gatepost_cli.settings import CliSettings
 from gatepost_runtime.streams import check as check_streams
+from gatepost_store import Queries
 from gatepost_store.migrate import files
 
 SKEW_S, CERTIFICATE_S = 30, 14 * 86_400
@@ -146,6 +147,12 @@ async def _database(url: str) -> list[Finding]:
         used = await connection.fetchval(
             "SELECT count(*)::float / current_setting('max_connections')::int FROM pg_stat_activity"
         )
+        bounced = await connection.fetch(Queries.of("gatepost_cli")["notices_bounced"])
+        told = ", ".join(
+            f"{row['oversight_email']} ({row['code'] or 'no code'} {row['enhanced'] or ''})".strip() for row in bounced
+        )
+        mend = "PATCH /v1/account with an oversight_email that takes mail: the newest notice to this one bounced."
+        found.append(Finding("notices arrive", not bounced, told or "none bounced", mend))
         found.append(Finding("connections", used < 0.8, f"{used:.0%} of max_connections", "Raise max_connections."))
     return found
 

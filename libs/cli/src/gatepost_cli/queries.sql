@@ -92,3 +92,10 @@ SELECT jsonb_build_object(
         WHERE x.subject_id IN (SELECT id FROM message WHERE thread_id = $3)),
     'article', (SELECT jsonb_agg(x) FROM article x WHERE x.mailbox_id = $2),
     'chunk', (SELECT jsonb_agg(x) FROM chunk x WHERE x.mailbox_id = $2));
+
+-- notices_bounced --
+-- Accounts whose newest code or notice with an end bounced.
+SELECT t.oversight_email, d.code, d.enhanced FROM tenant t JOIN LATERAL (
+  SELECT d.state, d.code, d.enhanced FROM delivery d
+   WHERE d.tenant_id = t.id AND d.mailbox_id = 'mbx_system' AND d.recipient = lower(t.oversight_email) AND d.ended_at IS NOT NULL
+   ORDER BY d.ended_at DESC LIMIT 1) d ON d.state = 'bounced';

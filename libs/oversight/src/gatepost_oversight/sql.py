@@ -2,7 +2,7 @@
 
 A function takes a whole batch. It locks the mails of the batch in the order of their ids, in a statement of its own, so
 that every later statement reads guard, siblings and live facts after the wait. Then it runs one statement per row id
-that occurs. Locks are taken in one order everywhere: mails, mailboxes, threads.
+that occurs. Locks are taken in one order everywhere: mails, mailboxes, accounts, threads.
 The triggers check edges, not guards: who holds the gatekeeper's password can still release.
 """
 
@@ -26,7 +26,10 @@ _QUIET = (
     "SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off"
 )
 _LOCK_MAILS = "  PERFORM 1 FROM message x WHERE x.id = ANY(ids) ORDER BY x.id FOR NO KEY UPDATE;"
-_LOCK_MAILBOXES = "  PERFORM 1 FROM mailbox x WHERE x.id = ANY(wids) ORDER BY x.id FOR NO KEY UPDATE;"
+_LOCK_CARRIERS = """  IF wids <> '{}' THEN
+    PERFORM 1 FROM mailbox x WHERE x.id = ANY(wids) ORDER BY x.id FOR NO KEY UPDATE;
+    PERFORM 1 FROM tenant x WHERE x.id = ANY(wids) ORDER BY x.id FOR NO KEY UPDATE;
+  END IF;"""
 _LOCK_THREADS = """  PERFORM 1 FROM thread x WHERE x.id = ANY(tids || ARRAY(SELECT m.thread_id FROM message m WHERE m.id = ANY(ids)))
     ORDER BY x.id FOR NO KEY UPDATE;"""
 
@@ -59,7 +62,7 @@ def _function(service: str) -> str:
     if kinds & {On.MESSAGE, On.DELIVERY, On.REVISION}:
         locks.append(_LOCK_MAILS)
     if On.WORLD in kinds:
-        locks.append(_LOCK_MAILBOXES)
+        locks.append(_LOCK_CARRIERS)
     threads = [m.id for m in rows if m.on is On.NEW or touches_thread(m)]
     if threads:
         locks.append(f"  IF c ?| ARRAY[{words(threads)}] THEN\n{_LOCK_THREADS}\n  END IF;")

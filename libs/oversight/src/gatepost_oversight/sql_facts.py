@@ -15,11 +15,13 @@ from gatepost_oversight.states import OPEN
 _OPEN = ", ".join(f"'{state}'" for state in sorted(OPEN))
 _ACTIVE = "(NOT EXISTS (SELECT 1 FROM api_key a WHERE a.id = {} AND a.revoked_at IS NOT NULL))"
 # A mailbox's suppressions outlive it: once it is deleted, they hold for every mailbox of the tenant.
+# As a pause, none covers the installation's own mail to the account's oversight address: nobody, and no bounce, may
+# silence the codes and notices by which people learn what their agents do.
 _SUPPRESSED = (
-    "EXISTS (SELECT 1 FROM suppression s WHERE s.tenant_id = m.tenant_id AND s.address = {}"
+    "(m.mailbox_id <> 'mbx_system' AND EXISTS (SELECT 1 FROM suppression s WHERE s.tenant_id = m.tenant_id AND s.address = {}"
     " AND (s.category IS NULL OR s.category = m.category)"
     " AND (s.mailbox_id IS NULL OR s.mailbox_id = m.mailbox_id OR EXISTS (SELECT 1 FROM mailbox gone"
-    " WHERE gone.id = s.mailbox_id AND gone.deleted_at IS NOT NULL)))"
+    " WHERE gone.id = s.mailbox_id AND gone.deleted_at IS NOT NULL))))"
 )
 _DELIVERIES = "(SELECT 1 FROM delivery o WHERE o.message_id = m.id AND {})"
 

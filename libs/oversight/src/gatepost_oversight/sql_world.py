@@ -1,4 +1,8 @@
-"""The statements of the world rows: a mailbox carries their audit records, and no mail is touched."""
+"""The statements of the world rows: a mailbox or an account carries their audit records, and no mail is touched.
+
+What concerns a whole account names the system mailbox and the account: its record is one of the account's own, so that
+accounts which share an installation share no record, no number and no lock.
+"""
 
 # ruff: noqa: S608 (made of the table alone, at build time; no caller's word gets in)
 from __future__ import annotations
@@ -6,6 +10,7 @@ from __future__ import annotations
 from gatepost_oversight.move import Move
 from gatepost_oversight.sql_facts import exists
 from gatepost_oversight.sql_parts import ALREADY, REFUSED, cmd, conjuncts, record_head, record_tail, values_set, written
+from gatepost_oversight.world import OF_ACCOUNT
 
 _NO_GRANT = """
   effect AS (UPDATE mode_grant g SET revoked_at = now(), revision = g.revision + 1 FROM moved v
@@ -70,13 +75,13 @@ _EFFECTS: dict[str, str] = {
     WHERE u.id = v.request_id),""",
     "pause": """
   effect AS (INSERT INTO pause (id, tenant_id, mailbox_id, scope, target, reason, by)
-    SELECT v.pause_id, v.tenant_id, v.id, v.scope, v.target, coalesce(v.reason, ''), coalesce(v.principal, v.actor)
+    SELECT v.pause_id, v.tenant_id, v.mailbox_id, v.scope, v.target, coalesce(v.reason, ''), coalesce(v.principal, v.actor)
     FROM moved v),""",
     "lift_pause": """
   effect AS (UPDATE pause p SET lifted_at = now(), lifted_by = v.principal FROM moved v WHERE p.id = v.pause_id),""",
     "unsuppress": """
   effect AS (DELETE FROM suppression s USING moved v WHERE s.tenant_id = v.tenant_id AND s.address = v.address
-    AND (s.mailbox_id IS NULL OR v.id = 'mbx_system' OR s.mailbox_id = v.id)),""",
+    AND (s.mailbox_id IS NULL OR v.mailbox_id = 'mbx_system' OR s.mailbox_id = v.mailbox_id)),""",
     "hold": """
   effect AS (INSERT INTO legal_hold (id, tenant_id, scope, target, reason, by)
     SELECT v.request_id, v.tenant_id, v.scope, v.target, coalesce(v.reason, ''), v.principal FROM moved v),""",
@@ -98,20 +103,39 @@ def world_statement(move: Move, service: str) -> list[str]:
   INSERT INTO suppression (id, tenant_id, mailbox_id, address, reason, message_id, category)
     SELECT c.suppression_id, c.tenant_id, CASE WHEN c.scope = 'mailbox' THEN c.mailbox_id END, c.address, c.reason,
       c.message_id, c.category FROM cmd c ON CONFLICT DO NOTHING""")
-    head = record_head(move, source="b.mode", mailbox="b.id", subject="b.id", mode="NULL::text")
-    to = "c.mode" if any(name == "mode" for name, _ in move.set) else "b.mode"
-    main = f"""{cmd(move.id)},
-  checked AS MATERIALIZED (SELECT c.*, b.version AS v0{computed},
+    mailbox = _statement(
+        move, service, table="mailbox", computed=computed, assigned=assigned,
+        where="mailbox.id = c.mailbox_id" + (f" AND NOT {_ACCOUNT}" if move.id in OF_ACCOUNT else ""),
+        columns="*, id AS subject", mode="b.mode", into="c.mode" if any(name == "mode" for name, _ in move.set) else "b.mode",
+    )  # fmt: skip
+    if move.id not in OF_ACCOUNT:
+        return [*before, mailbox]
+    account = _statement(
+        move, service, table="tenant", computed=computed, assigned=assigned, where=f"tenant.id = c.tenant_id AND {_ACCOUNT}",
+        columns="id AS subject, id AS tenant_id, 'mbx_system'::text AS id, version", mode="NULL", into="NULL",
+    )  # fmt: skip
+    return [*before, mailbox, account]
+
+
+_ACCOUNT = "c.mailbox_id = 'mbx_system'"
+
+
+def _statement(
+    move: Move, service: str, *, table: str, computed: str, assigned: str, where: str, columns: str, mode: str, into: str
+) -> str:  # fmt: skip
+    """The row for its carrier: `b` is a mailbox or an account, with its records' `subject` and their `version`."""
+    head = record_head(move, source=mode, mailbox="b.id", subject="b.subject", mode="NULL::text")
+    return f"""RETURN QUERY {cmd(move.id)},
+  checked AS MATERIALIZED (SELECT c.*, b.version AS v0, b.subject, b.tenant_id AS account{computed},
     {conjuncts(move).replace("{exists}", exists(move.id))} AS failed,
     {ALREADY} AS already,
-    {head} AS head, {record_tail(to, tenant="b.tenant_id", thread="NULL")} AS tail
-    FROM cmd c JOIN LATERAL (SELECT * FROM mailbox WHERE mailbox.id = c.mailbox_id OFFSET 0) b ON true),
-  moved AS (UPDATE mailbox b SET version = b.version + 1, last_row = '{move.id}'{assigned}
-    FROM checked k WHERE b.id = k.mailbox_id AND b.id = ANY(wids) AND b.version = k.v0 AND k.failed = '{{}}'
+    {head} AS head, {record_tail(into, tenant="b.tenant_id", thread="NULL")} AS tail
+    FROM cmd c JOIN LATERAL (SELECT {columns} FROM {table} WHERE {where} OFFSET 0) b ON true),
+  moved AS (UPDATE {table} b SET version = b.version + 1, last_row = '{move.id}'{assigned}
+    FROM checked k WHERE b.id = k.subject AND b.id = ANY(wids) AND b.version = k.v0 AND k.failed = '{{}}'
       AND k.already IS NULL
-    RETURNING k.ord, b.id, b.tenant_id, b.id AS mailbox_id, b.version AS seq, k.principal, k.actor, k.pause_id, k.scope,
+    RETURNING k.ord, b.id, k.account AS tenant_id, k.mailbox_id, b.version AS seq, k.principal, k.actor, k.pause_id, k.scope,
       k.target, k.reason, k.address, k.endpoint_id, k.kind, k.name, k.mode, k.covers_ask, k.conditions, k.priority,
       k.mode_grant_id, k.request_id, k.code_sha256, k.expires_at, k.command_id, k.head || b.version || k.tail AS record),\
 {_EFFECTS.get(move.does, "")}{written(move, service)}
   SELECT v.ord, v.seq, NULL::integer, '{{}}'::text[], v.record, NULL::text FROM moved v{REFUSED}"""
-    return [*before, "RETURN QUERY " + main]

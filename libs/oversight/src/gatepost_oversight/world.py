@@ -54,6 +54,8 @@ EFFECTS: dict[str, dict[str, Expr]] = {
     "move_mails": {}, "hold": {}, "lift_hold": {},
 }  # fmt: skip
 """What world rows do to rows of their own (a pause, a suppression, a grant): the fact, and what it becomes."""
+OF_ACCOUNT = frozenset(("W4", "W5", "W6", "W6u", "W6c", "W7", "W14", "W15", "W16", "N1", "N2"))
+"""Rows that may concern a whole account. Named with the system mailbox they stand in that account's own records."""
 _SUPPRESSERS = ("ingest", "api", "sender", "gatekeeper")
 
 WORLD: tuple[Move, ...] = (

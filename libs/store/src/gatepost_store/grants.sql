@@ -12,7 +12,7 @@ GRANT INSERT ON audit_record, audit_unplaced, outbox TO gp_ingest, gp_drafter, g
 GRANT DELETE ON outbox TO gp_ingest, gp_drafter, gp_gatekeeper, gp_sender, gp_notifier, gp_api;
 GRANT UPDATE (at) ON outbox TO gp_ingest, gp_drafter, gp_gatekeeper, gp_sender, gp_notifier, gp_api; -- to lock a row
 GRANT INSERT ON command_result TO gp_ingest, gp_drafter, gp_gatekeeper, gp_sender, gp_notifier, gp_api;
-GRANT UPDATE (version, last_row) ON mailbox TO gp_ingest, gp_gatekeeper, gp_sender, gp_notifier, gp_api;
+GRANT UPDATE (version, last_row) ON mailbox, tenant TO gp_ingest, gp_gatekeeper, gp_sender, gp_notifier, gp_api;
 GRANT INSERT ON suppression TO gp_ingest, gp_gatekeeper, gp_sender, gp_api;
 
 -- ingest: inbound mail
@@ -73,6 +73,7 @@ GRANT DELETE ON suppression TO gp_gatekeeper;
 GRANT INSERT ON audit_leaf, audit_node, audit_checkpoint, audit_tree, audit_policy TO gp_gatekeeper;
 GRANT UPDATE (vkey, size, frontier, audited) ON audit_tree TO gp_gatekeeper;
 GRANT DELETE ON audit_unplaced TO gp_gatekeeper;
+GRANT INSERT, DELETE ON audit_words, audit_promise TO gp_gatekeeper;
 
 -- gatekeeper: mail of the system mailbox, born released
 GRANT INSERT (id, tenant_id, mailbox_id, thread_id, direction, state, version, last_row, revision, release, system_template, grant_token,

@@ -14,6 +14,7 @@ from gatepost_oversight.credential import Role
 from gatepost_oversight.lifecycle import BY_ID
 from gatepost_oversight.move import Move, On
 from gatepost_oversight.sql import SERVICES
+from gatepost_oversight.world import OF_ACCOUNT
 from gatepost_store.errors import SchemaError, StepRefused, StoreUnavailable
 from gatepost_store.migrate import files
 from gatepost_store.outbox import DELETE, Outbox, Publisher, put_back
@@ -25,6 +26,7 @@ from gatepost_store.step import Actor, Inserted, Moved, Stayed, Unit, command
 from gatepost_store.writer import Writer
 
 _TRIES = 3
+SYSTEM_MAILBOX = "mbx_system"
 _MAIL_IN = frozenset(("T01", "T01r", "T02", "T02r"))
 _SUPPRESSIONS = {"email.unsubscribed": "W6u", "email.complained": "W6c"}
 
@@ -175,6 +177,8 @@ class Store:
     ) -> Moved | Stayed:  # fmt: skip
         """Run one row of the lifecycle on this mail, or of the world table on this mailbox.
 
+        What concerns a whole account names `mbx_system` and `tenant_id`; its record is the account's.
+
         `data` is what the event says beside the common fields. Arguments by row: `gatepost_store.payloads`.
         """
         move = self._move(row)
@@ -228,10 +232,15 @@ class Store:
         mailbox_id = str(fields["mailbox_id"])
         if fields.get("command_id") is None:  # a commit whose answer was lost is found again by it
             fields = {**fields, "command_id": new_id("cmd")}
-        if move.id.startswith("W6") and not args.get("tenant_id"):
+        carrier = mailbox_id
+        if mailbox_id == SYSTEM_MAILBOX:  # it concerns an account, and the account carries the record
+            if move.id not in OF_ACCOUNT or not args.get("tenant_id"):
+                raise TypeError(f"{move.id} of the system mailbox names the account that it concerns")
+            carrier = str(args["tenant_id"])
+        elif move.id.startswith("W6") and not args.get("tenant_id"):
             args = {**args, "tenant_id": await self._tenant_of(mailbox_id)}
         text, _ = command(by, data, fields=fields, args=args)
-        return await self._submit(Unit(move.id, (mailbox_id,), text, mailboxes=(mailbox_id,)))
+        return await self._submit(Unit(move.id, (carrier,), text, mailboxes=(carrier,)))
 
     async def _born(
         self, move: Move, payload: Mapping[str, Any], by: Actor, data: dict[str, Any], blobs: Sequence[bytes]

@@ -29,6 +29,7 @@ ACTIONS: dict[str, tuple[str, ...]] = {
     "add_suppression": ("W6", "W6u", "W6c"),
     "remove_suppression": ("W7",),
 }
+_RESOURCES = {"msg_": "email", "ten_": "account"}
 _ACTION_OF = {row: action for action, rows in ACTIONS.items() for row in rows}
 
 
@@ -57,11 +58,10 @@ async def get_audit_log(office: Office, call: Call) -> Reply:
 
 def _entry(row: Row) -> dict[str, Any]:
     record = json.loads(row["record"])
-    is_mail = row["subject_id"].startswith("msg_")
     actor = record["actor"] or ""
     return {
         "id": f"{row['subject_id']}.{row['seq']}", "action": action_of(row["row_id"]),
-        "resource_type": "email" if is_mail else "mailbox", "resource_id": row["subject_id"],
+        "resource_type": _RESOURCES.get(row["subject_id"][:4], "mailbox"), "resource_id": row["subject_id"],
         "actor_key_id": actor if actor.startswith("key_") else None, "actor": actor, "principal": record["principal"],
         "role": record["role"], "door": record["door"], "row": row["row_id"], "from": record["from"],
         "to": record["to"], "metadata": record["data"], "created_at": iso(row["at"]), "seq": row["seq"],
@@ -99,7 +99,10 @@ async def get_audit_checkpoint(office: Office, call: Call) -> Reply:
 
 
 async def export_audit_log(office: Office, call: Call) -> Reply:
-    """One file with whole mails, verifiable without us: by customer, thread, agent, tag, metadata, time."""
+    """One file with whole mails, verifiable without us: by customer, thread, agent, tag, metadata, time.
+
+    `contents` adds what the records name by digest: texts, raw mails, files.
+    """
     fields, caller = call.fields, call.caller
     scope = Scope(
         tenant_id=caller.tenant_id, customer=fields.text("customer"), thread=fields.text("thread_id", most=200),
@@ -112,9 +115,17 @@ async def export_audit_log(office: Office, call: Call) -> Reply:
             "too_large", f"{len(subjects)} mails are too many for one file.",
             hint="Narrow it with since and until, or use `gatepost audit export` on the machine.",
         )  # fmt: skip
+    with_contents = bool(fields.flag("contents"))
+    if with_contents and not caller.is_person:
+        raise Refusal("scope_missing", "Contents are handed to people only.", hint="Use an operator's key.")
     kept = [int(word) for word in fields.words("kept") if word.isdecimal()]
     try:
-        lines = [line async for line in selection(office.store.reading, subjects, scope.said(), since=kept)]
+        lines = [
+            line
+            async for line in selection(
+                office.store.reading, subjects, scope.said(), since=kept, with_contents=with_contents
+            )
+        ]
     except NothingSigned:
         raise Refusal("unavailable", "Nothing is signed yet.") from None
     return Reply(

@@ -33,6 +33,7 @@ from gatepost_gatekeeper.log import LogWriter
 from gatepost_gatekeeper.notices import Notices
 from gatepost_gatekeeper.people import People
 from gatepost_gatekeeper.quality import Quality
+from gatepost_gatekeeper.reach import Reach
 from gatepost_gatekeeper.receipts import Receipts
 from gatepost_gatekeeper.settings import GatekeeperSettings
 from gatepost_gatekeeper.steps import Steps
@@ -70,16 +71,18 @@ async def wire(service: Service) -> Wired:
     world, granting = World(world_steps), Granting(world_steps)
     upgrades = Upgrades(world_steps, notices, grants.derived("upgrade code"), public_url)
     people = People(
-        world_steps, receipts, mail_days=settings.retain_mail_days, webhook_days=settings.retain_webhook_days
+        world_steps, receipts, mail_days=settings.retain_mail_days, webhook_days=settings.retain_webhook_days,
+        words_days=settings.retain_words_days,
     )  # fmt: skip
     timers = Timers(
         steps, desk, sweep_s=settings.sweep_s, stuck_after_s=settings.stuck_after_s,
-        chores=(upgrades.sweep, quality.sweep, telling.digest, people.sweep),
+        chores=(upgrades.sweep, quality.sweep, telling.digest, people.sweep, Reach(service.store, service.registry).sweep),
     )  # fmt: skip
     sequencer = Sequencer(service.store, service.keys.checkpoint_private, home, checkpoint_s=settings.checkpoint_s)
     writer = LogWriter(service.store, sequencer, service.registry, interval_s=settings.audit_interval_s)
     auditor = Auditor(
-        service.store, service.registry, interval_s=settings.auditor_s, round_size=settings.auditor_mails
+        service.store, service.registry, interval_s=settings.auditor_s, round_size=settings.auditor_mails,
+        alert=telling.deviation,
     )  # fmt: skip
     return Wired(
         handlers=handlers(settings.workers),

@@ -45,7 +45,8 @@ class Granting:
         row = ("W1" if caller.is_operator else "W2") + ("r" if command.mode is None else "g")
         data = {
             "mode": command.mode or mailbox["mode"], "previous": before["mode"] if before and live else mailbox["mode"],
-            "by": caller.principal_id, "why": command.why, "of": command.of, "grant_id": grant_id,
+            "by": caller.principal_id, "of": command.of, "grant_id": grant_id,
+            "why_sha256": await self._world.words.digest(caller, mailbox["id"], command.why),
             "category": name if command.of == "category" else None, "covers_ask": command.covers_ask,
         }  # fmt: skip
         return await self._world.step(

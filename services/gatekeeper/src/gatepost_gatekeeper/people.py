@@ -32,10 +32,15 @@ class People:
     """Carries out what operators say about people's data, and what the clocks say."""
 
     def __init__(
-        self, world: WorldSteps, receipts: Receipts, *, mail_days: int | None, webhook_days: int | None
-    ) -> None:
+        self, world: WorldSteps, receipts: Receipts, *, mail_days: int | None, webhook_days: int | None,
+        words_days: int | None = None,
+    ) -> None:  # fmt: skip
         self._world, self._steps, self._store, self._receipts = world, world.steps, world.store, receipts
-        self._mail_days, self._webhook_days = mail_days, webhook_days
+        self._mail_days = mail_days
+        self._others = (
+            ("webhook", "webhooks_past_retention", webhook_days),
+            ("words", "words_past_retention", words_days),
+        )
 
     async def erase(self, command: ErasePerson) -> CommandReply:
         """Everything of one address that has ended and that no hold keeps; the reply holds the certificate."""
@@ -64,8 +69,8 @@ class People:
 
     async def _certified(self, caller: Caller, done: dict[str, Any], opened: dict[str, Any]) -> dict[str, Any]:
         step = await self._steps.of(
-            caller.as_actor(Role.OPERATOR), "W16", SYSTEM_MAILBOX, data=done
-        )  # fmt: skip
+            caller.as_actor(Role.OPERATOR), "W16", SYSTEM_MAILBOX, data=done, tenant_id=caller.tenant_id
+        )
         receipt = await self._receipts.of(step.record) if isinstance(step, Moved) else None
         return done | {"certificate": {**opened, "receipt": receipt}}
 
@@ -100,17 +105,17 @@ class People:
         now = datetime.now(UTC)
         if self._mail_days is not None:
             before = now - timedelta(days=self._mail_days)
-            rows = await self._store.fetch("mails_past_retention", before, AT_ONCE)
-            if erased := await self._erase([row["id"] for row in rows]):
-                await self._told("mail", erased, self._mail_days)
-        if self._webhook_days is not None:
-            before = now - timedelta(days=self._webhook_days)
-            if erased := await self._store.fetchval("webhooks_past_retention", before, AT_ONCE):
-                await self._told("webhook", erased, self._webhook_days)
+            for row in await self._store.fetch("mails_past_retention", before, AT_ONCE):
+                if erased := await self._erase(row["ids"]):
+                    await self._told("mail", row["tenant_id"], erased, self._mail_days)
+        for kind, statement, days in self._others:
+            if days is not None:
+                for row in await self._store.fetch(statement, now - timedelta(days=days), AT_ONCE):
+                    await self._told(kind, row["tenant_id"], row["erased"], days)
 
-    async def _told(self, kind: str, erased: int, days: int) -> None:
+    async def _told(self, kind: str, tenant_id: str, erased: int, days: int) -> None:
         data = {"phase": "done", "class": kind, "mails": erased, "after_days": days}
-        await self._steps.system("W16", SYSTEM_MAILBOX, data=data)
+        await self._steps.system("W16", SYSTEM_MAILBOX, data=data, tenant_id=tenant_id)
         log.info("data past its time was erased", kind=kind, count=erased)
 
     async def _erase(self, ids: list[str]) -> int:

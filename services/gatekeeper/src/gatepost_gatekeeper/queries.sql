@@ -121,7 +121,7 @@ SELECT id FROM message
 -- open_mails_suppressed --
 -- What waits or may still leave to an address that has just opted out.
 SELECT m.id FROM suppression s JOIN message m ON m.tenant_id = s.tenant_id AND s.address = ANY(m.recipients)
- WHERE s.id = $1 AND m.direction = 'outbound' AND m.state IN ('drafted', 'held', 'released', 'deferred')
+ WHERE s.id = $1 AND m.mailbox_id <> 'mbx_system' AND m.direction = 'outbound' AND m.state IN ('drafted', 'held', 'released', 'deferred')
    AND (s.category IS NULL OR s.category = m.category)
    AND (s.mailbox_id IS NULL OR s.mailbox_id = m.mailbox_id OR EXISTS (SELECT 1 FROM mailbox g WHERE g.id = s.mailbox_id AND g.deleted_at IS NOT NULL))
  ORDER BY m.id LIMIT 500;
@@ -147,7 +147,7 @@ SELECT m.id FROM message m JOIN mailbox b ON b.id = m.mailbox_id
 -- suppressed_deliveries --
 -- Recipients of the present release that are not on the wire and may not be written to any more.
 SELECT d.id FROM delivery d JOIN message m ON m.id = d.message_id AND m.release = d.of_release
- WHERE d.message_id = $1 AND d.state IN ('released', 'deferred')
+ WHERE d.message_id = $1 AND d.state IN ('released', 'deferred') AND d.mailbox_id <> 'mbx_system'
    AND EXISTS (SELECT 1 FROM suppression s
                 WHERE s.tenant_id = d.tenant_id AND s.address = d.recipient
                   AND (s.category IS NULL OR s.category = m.category)
@@ -261,6 +261,20 @@ SELECT EXISTS (SELECT 1 FROM message WHERE id = $1);
 -- Where codes and notices of an account go.
 SELECT oversight_email FROM tenant WHERE id = $1;
 
+-- last_bounce --
+-- Why the newest mail to the oversight address that has an end did not arrive; none where it did.
+SELECT d.code, d.enhanced, d.ended_at FROM (
+  SELECT d.state, d.code, d.enhanced, d.ended_at FROM delivery d JOIN tenant t ON t.id = d.tenant_id
+   WHERE d.tenant_id = $1 AND d.mailbox_id = 'mbx_system' AND d.recipient = lower(t.oversight_email) AND d.ended_at IS NOT NULL
+   ORDER BY d.ended_at DESC LIMIT 1) d WHERE d.state = 'bounced';
+
+-- unreached --
+-- Accounts whose newest notice with an end bounced.
+SELECT t.id AS tenant_id, t.oversight_email, d.code, d.enhanced, d.ended_at FROM tenant t JOIN LATERAL (
+  SELECT d.state, d.code, d.enhanced, d.ended_at FROM delivery d
+   WHERE d.tenant_id = t.id AND d.mailbox_id = 'mbx_system' AND d.recipient = lower(t.oversight_email) AND d.ended_at IS NOT NULL
+   ORDER BY d.ended_at DESC LIMIT 1) d ON d.state = 'bounced';
+
 -- system_mailbox --
 -- As whom the installation writes, and to whom.
 SELECT b.address, b.display_name, t.name AS tenant_name, t.oversight_email
@@ -346,16 +360,28 @@ WITH known AS (DELETE FROM contact WHERE tenant_id = $1 AND lower(email) = $2)
 UPDATE thread SET participants = array_remove(participants, $2) WHERE tenant_id = $1 AND $2 = ANY (participants);
 
 -- mails_past_retention --
-SELECT m.id FROM message m WHERE m.erased_at IS NULL AND m.created_at < $1 AND has_ended(m) AND NOT is_held_by_law(m)
- ORDER BY m.created_at LIMIT $2;
+-- The oldest that may go, by account.
+SELECT o.tenant_id, array_agg(o.id ORDER BY o.id) AS ids FROM (
+  SELECT m.id, m.tenant_id FROM message m
+   WHERE m.erased_at IS NULL AND m.created_at < $1 AND has_ended(m) AND NOT is_held_by_law(m)
+   ORDER BY m.created_at LIMIT $2) o GROUP BY o.tenant_id;
 
 -- webhooks_past_retention --
 -- The bodies of webhooks that need not be sent any more.
 WITH gone AS (UPDATE webhook_delivery SET body = '', excerpt = NULL WHERE id IN (
     SELECT w.id FROM webhook_delivery w LEFT JOIN message m ON m.id = w.message_id
      WHERE w.created_at < $1 AND w.state <> 'pending' AND w.body <> '' AND (m.id IS NULL OR NOT is_held_by_law(m)) LIMIT $2)
-  RETURNING 1)
-SELECT count(*)::integer FROM gone;
+  RETURNING tenant_id)
+SELECT tenant_id, count(*)::integer AS erased FROM gone GROUP BY tenant_id;
+
+-- keep_words --
+INSERT INTO audit_words (digest, tenant_id, subject_id, salt, text) VALUES ($1, $2, $3, $4, $5);
+
+-- words_past_retention --
+WITH gone AS (DELETE FROM audit_words w WHERE w.digest IN (SELECT o.digest FROM audit_words o
+   WHERE o.at < $1 AND NOT EXISTS (SELECT 1 FROM legal_hold h WHERE h.tenant_id = o.tenant_id AND h.lifted_at IS NULL
+     AND (h.scope = 'tenant' OR (h.scope = 'mailbox' AND h.target = o.subject_id))) LIMIT $2) RETURNING tenant_id)
+SELECT tenant_id, count(*)::integer AS erased FROM gone GROUP BY tenant_id;
 
 -- legal_hold --
 SELECT id, scope FROM legal_hold WHERE id = $1 AND tenant_id = $2;

@@ -38,6 +38,9 @@ class GatekeeperSettings(BaseSettings):
     retain_webhook_days: int | None = Field(
         None, ge=1, description="Webhook deliveries lose their bodies after this many days; unset: never."
     )
+    retain_words_days: int | None = Field(
+        None, ge=1, description="What people wrote about pauses and modes goes after this many days; unset: never."
+    )
     auditor_s: float = Field(5, gt=0, description="How often the live auditor looks when it has caught up.")
     auditor_mails: int = Field(100, ge=1, description="Mails it compares at each look in its rounds over all of them.")
     checkpoint_s: float = Field(5, ge=0, description="A checkpoint of the log is signed at most this often.")

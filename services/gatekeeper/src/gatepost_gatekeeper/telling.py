@@ -14,7 +14,7 @@ from gatepost_contracts.mailbox import MailboxModeChanged, MailboxPaused, Mailbo
 from gatepost_gatekeeper.caller import SYSTEM_MAILBOX
 from gatepost_gatekeeper.notices import Notices
 from gatepost_gatekeeper.steps import Steps
-from gatepost_gatekeeper.templates import demoted, waiting
+from gatepost_gatekeeper.templates import demoted, deviated, waiting
 
 
 class Telling:
@@ -29,7 +29,7 @@ class Telling:
         if event.mailbox_id != SYSTEM_MAILBOX:
             return
         row = "W4t" if isinstance(event, MailboxPaused) else "W5t"
-        data = event.model_dump(mode="json", include={"pause_id", "scope", "target", "by", "reason"})
+        data = event.model_dump(mode="json", include={"pause_id", "scope", "target", "by"})
         for mailbox in await self._store.fetch("mailboxes_of", event.tenant_id):
             seed = hashlib.sha256(f"{row} {event.pause_id} {mailbox['id']}".encode()).hexdigest()
             await self._steps.system(row, mailbox["id"], data=data, command_id=f"cmd_{seed[:26].upper()}")
@@ -40,6 +40,11 @@ class Telling:
         if row is not None:
             text = demoted(row["address"], event.category or "", event.mode, event.previous)
             await self._notices.send(text, event.tenant_id, about=event.event_id, at=event.occurred_at)
+
+    async def deviation(self, tenant_id: str, subject: str, seq: int) -> None:
+        """The live auditor found something: once a day for each account, of the first that was found."""
+        today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        await self._notices.send(deviated(subject, seq), tenant_id, about=f"deviation {tenant_id}", at=today)
 
     async def digest(self) -> None:
         """Once a day for each account where something has waited long: how much waits, and where."""

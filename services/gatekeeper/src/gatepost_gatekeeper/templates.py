@@ -49,6 +49,18 @@ It was {previous} and is **{mode}** now: {MODES[mode]}. What had not left yet wa
 `gatepost evidence {address}` shows the numbers. An operator may grant the mode again.""")  # fmt: skip
 
 
+def deviated(subject: str, seq: int) -> Text:
+    """The log and a row do not agree."""
+    return Text("deviated", "The audit log and the database do not agree", f"""\
+What the log says of `{subject}` does not lead to what the database holds, as of record {seq}.
+
+Either a row was changed by hand or by somebody who should not, or the log was. Nothing was repaired. Mail whose row was
+changed does not leave: the sender verifies each mail against the signed grant.
+
+`gatepost audit verify` judges the whole log, the gatekeeper's own log and the metric `gatepost_audit_deviations` say what
+differs and how much. Further ones of today are not told by mail.""")  # fmt: skip
+
+
 def waiting(counts: Sequence[tuple[str, int]], oldest_at: datetime, url: str) -> Text:
     """What waits for a decision."""
     total = sum(count for _, count in counts)

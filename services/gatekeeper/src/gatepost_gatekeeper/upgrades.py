@@ -17,6 +17,7 @@ from gatepost_gatekeeper.answers import not_found, refusal
 from gatepost_gatekeeper.caller import caller_of
 from gatepost_gatekeeper.decisions import unknown_caller
 from gatepost_gatekeeper.notices import Notices
+from gatepost_gatekeeper.said import iso
 from gatepost_gatekeeper.templates import upgrade_code
 from gatepost_gatekeeper.world_steps import WorldSteps
 from gatepost_oversight.mode import LEVELS
@@ -60,7 +61,17 @@ class Upgrades:
         )  # fmt: skip
         if reply.ok and reply.id is not None:
             await self.tell(await self._store.fetchrow("upgrade_request", reply.id))
-        return reply.model_copy(update={"extra": {**reply.extra, "sent_to": masked(address)}}) if reply.ok else reply
+        if not reply.ok:
+            return reply
+        more: dict[str, Any] = {"sent_to": masked(address)}
+        if bounce := await self._store.fetchrow("last_bounce", caller.tenant_id):
+            more["last_bounce"] = {
+                "code": bounce["code"],
+                "enhanced": bounce["enhanced"],
+                "at": iso(bounce["ended_at"]),
+            }
+            more["hint"] = "The last mail to the oversight address bounced; an operator sets one that works."
+        return reply.model_copy(update={"extra": {**reply.extra, **more}})
 
     async def redeem(self, command: RedeemUpgrade) -> CommandReply:
         """An operator's act. A try is counted before it is compared, so that no number of them at once gets a sixth."""

@@ -30,7 +30,8 @@ class World:
             return not_found()
         row = "W1" if caller.is_operator else "W2"
         data = {
-            "mode": command.mode, "previous": mailbox["mode"], "by": caller.principal_id, "why": command.why,
+            "mode": command.mode, "previous": mailbox["mode"], "by": caller.principal_id,
+            "why_sha256": await self._world.words.digest(caller, mailbox["id"], command.why),
             "covers_ask": command.covers_ask and caller.is_operator,
         }  # fmt: skip
         reply = await self._world.step(
@@ -55,9 +56,11 @@ class World:
                 return not_found()
             subject = mailbox["id"]
         pause_id = new_id("pse")
+        words = self._world.words
+        label = await words.digest(caller, subject, target) if command.scope == "category" else None
         data = {
-            "pause_id": pause_id, "scope": command.scope, "target": target, "by": caller.principal_id,
-            "reason": command.reason,
+            "pause_id": pause_id, "scope": command.scope, "target": label or target, "by": caller.principal_id,
+            "label_sha256": label, "reason_sha256": await words.digest(caller, subject, command.reason),
         }  # fmt: skip
         return await self._world.step(
             command, caller, "W4", subject, data, pause_id=pause_id, scope=command.scope, target=target,
@@ -74,7 +77,12 @@ class World:
             return not_found()
         if not caller.is_operator:
             return forbidden("admin")
-        data = {"pause_id": pause["id"], "scope": pause["scope"], "target": pause["target"], "by": caller.principal_id}
+        is_label, words = pause["scope"] == "category", self._world.words
+        label = await words.digest(caller, pause["mailbox_id"], pause["target"]) if is_label else None
+        data = {
+            "pause_id": pause["id"], "scope": pause["scope"], "target": label or pause["target"],
+            "by": caller.principal_id, "label_sha256": label,
+        }  # fmt: skip
         return await self._world.step(command, caller, "W5", pause["mailbox_id"], data, pause_id=pause["id"])
 
     async def remove_suppression(self, command: RemoveSuppression) -> CommandReply:

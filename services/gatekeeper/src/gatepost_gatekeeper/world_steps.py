@@ -9,6 +9,7 @@ from gatepost_contracts.commands import Command, CommandReply
 from gatepost_gatekeeper.answers import refused
 from gatepost_gatekeeper.caller import Caller
 from gatepost_gatekeeper.steps import Moved, Steps
+from gatepost_gatekeeper.words import Words
 from gatepost_oversight.credential import Role
 from gatepost_oversight.lifecycle import BY_ID
 
@@ -21,7 +22,7 @@ class WorldSteps:
     """Runs world rows for people and agents."""
 
     def __init__(self, steps: Steps) -> None:
-        self.steps, self.store = steps, steps.store
+        self.steps, self.store, self.words = steps, steps.store, Words(steps.store)
 
     async def step(
         self, command: Command, caller: Caller, row: str, mailbox_id: str, data: Mapping[str, Any], *,
@@ -31,7 +32,13 @@ class WorldSteps:
         actor = caller.as_actor(role_of_row(caller, row))
         for _ in range(TRIES):
             step = await self.steps.of(
-                actor, row, mailbox_id, data=data, command_id=command.command_id if is_first else None, **arguments
+                actor,
+                row,
+                mailbox_id,
+                data=data,
+                command_id=command.command_id if is_first else None,
+                tenant_id=caller.tenant_id,
+                **arguments,
             )
             if isinstance(step, Moved):
                 told = step.record["data"]

@@ -19,6 +19,8 @@ from gatepost_store.audit.proofs import Q
 from gatepost_store.audit.verify_audit import RECEIPT
 
 log = structlog.get_logger()
+PROMISE_WAITS_S = (0.1, 0.15, 0.25, 0.5, 1.0, 1.0)
+"""How long the log's writer is waited for: it places records four times a second."""
 
 
 class Desk:
@@ -88,6 +90,8 @@ class Desk:
                 parts["original"] = await fetchrow("message", message["answers"]) or {}
         if said.get("decided_by"):
             parts["decision"] = await fetchrow("decision", event.subject_id, event.seq) or {}
+        if said.get("pause_id"):
+            parts["pause"] = await fetchrow("pause", said["pause_id"]) or {}
         if said.get("suppression_id"):
             parts["suppression"] = await fetchrow("suppression", said["suppression_id"]) or {}
         named = [*(said.get("deliveries") or ()), *filter(None, [said.get("about_delivery_id")])]
@@ -95,10 +99,22 @@ class Desk:
             parts["deliveries"] = tuple(await self._store.fetch("deliveries", named))
         record = await self._store.fetchval("mode_then", event.subject_id, event.seq)
         logged = json.loads(record) if record else {}
+        if why := logged.get("data", {}).get("why_sha256"):
+            parts["words"] = {"why": await self._store.fetchval("words", why) or ""}
         if event.type == "email.delivered" and logged:
-            key = await self._store.reading.fetchval(Q["vkey"])
-            parts["receipt"] = {"format": RECEIPT, "key": key or "", "record": logged}
+            parts["receipt"] = await self._receipt(event, logged)
         return Scene(event=event, kind=kind(event), mode=logged.get("mode") or "", **parts)
+
+    async def _receipt(self, event: Event, record: dict[str, Any]) -> dict[str, Any]:
+        """The record with the log's signed promise, for which the log's writer needs a moment; without it after that."""
+        reading = self._store.reading
+        given = {"format": RECEIPT, "key": await reading.fetchval(Q["vkey"]) or "", "record": record}
+        for pause_s in PROMISE_WAITS_S:
+            if promise := await reading.fetchval(Q["promised"], event.subject_id, event.seq):
+                return given | {"promise": promise}
+            await asyncio.sleep(pause_s)
+        log.warning("a webhook leaves without the log's promise", event_id=event.event_id)
+        return given
 
 
 def place(event: Event) -> int:

@@ -88,6 +88,7 @@ class Ledger:
         await self._store.step(
             "N1", endpoint["mailbox_id"] or SYSTEM_MAILBOX, by=ITSELF,
             data={"endpoint_id": endpoint["id"], "reason": reason}, endpoint_id=endpoint["id"], reason=reason,
+            tenant_id=endpoint["tenant_id"],
         )  # fmt: skip
         await self._store.execute("end_with_endpoint")
 
@@ -98,5 +99,5 @@ class Ledger:
                 "endpoint_id": delivery["endpoint_id"], "webhook_delivery_id": delivery["id"],
                 "about_event_id": delivery["event_id"],
             },
-            endpoint_id=delivery["endpoint_id"],
+            endpoint_id=delivery["endpoint_id"], tenant_id=delivery["tenant_id"],
         )  # fmt: skip

@@ -59,7 +59,9 @@ class Scene:
     suppression: Row = field(default_factory=dict)
     deliveries: Sequence[Row] = ()
     mode: str = ""
-    receipt: Row = field(default_factory=dict)  # the audit record of a delivery, to be found in the log
+    pause: Row = field(default_factory=dict)
+    words: Row = field(default_factory=dict)  # what the log names by digest alone
+    receipt: Row = field(default_factory=dict)  # the audit record of a delivery, with the log's promise to hold it
 
 
 def body_of(scene: Scene, webhook_id: str, naming: Naming, *, is_thin: bool, may_see_gated: bool) -> bytes:
@@ -155,7 +157,8 @@ def _about(scene: Scene) -> dict[str, Any]:
             return {"reasons": reasons, "recipients": [row["recipient"] for row in scene.deliveries]}
         case _ if kind.startswith(("mailbox.", "endpoint.")) or kind in {"email.cancelled", "email.superseded"}:
             known = set(Event.model_fields) | {"message_id", "thread_id", "row"}
-            return {name: value for name, value in said.items() if name not in known and name != "type"}
+            content = {name: value for name, value in said.items() if name not in known and name != "type"}
+            return content | {name: value for name, value in {**scene.pause, **scene.words}.items() if name in content}
     return {}
 
 

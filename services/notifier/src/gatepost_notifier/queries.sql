@@ -29,6 +29,14 @@ SELECT action, note, reason_code, principal FROM decision WHERE message_id = $1 
 -- The address that opted out.
 SELECT address, reason FROM suppression WHERE id = $1;
 
+-- pause --
+-- What was stopped, and why, in the words of who stopped it.
+SELECT target, reason FROM pause WHERE id = $1;
+
+-- words --
+-- What somebody wrote, by the digest that a record names.
+SELECT text FROM audit_words WHERE digest = $1;
+
 -- deliveries --
 -- The recipients an event names.
 SELECT id, recipient, reply, code, enhanced FROM delivery WHERE id = ANY($1::text[]) ORDER BY n;

@@ -11,8 +11,9 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
 
 from gatepost_contracts.canonical import canonical
+from gatepost_store.audit.contents import openings
 from gatepost_store.audit.proofs import Checkpoint, Proofs, Q, Reader, newest_checkpoint, spelled
-from gatepost_store.audit.verify_audit import LOG, SELECTION
+from gatepost_store.audit.verify_audit import LOG, SELECTION, digests_of
 from gatepost_store.errors import StoreError
 
 PAGE = 5000
@@ -22,29 +23,42 @@ class NothingSigned(StoreError):
     """There is no checkpoint yet."""
 
 
-async def whole_log(reader: Reader) -> AsyncIterator[str]:
-    """The lines of the whole log up to the newest checkpoint, without their ends."""
+async def whole_log(reader: Reader, *, with_contents: bool = False) -> AsyncIterator[str]:
+    """The lines of the whole log up to the newest checkpoint, without their ends; with what its records name by digest."""
     head, checkpoint = await _head(reader, LOG)
     notes = {row["size"]: row["note"] for row in await reader.fetch(Q["checkpoints"], checkpoint.size)}
     yield canonical(head | {"records": checkpoint.size, "checkpoints": len(notes)})
     for line in await _tables(reader, await _all_policies(reader, checkpoint.size)):
         yield line
+    named = set[tuple[str, str]]()
     for start in range(0, checkpoint.size, PAGE):
         rows = await reader.fetch(Q["log_page"], start, min(start + PAGE, checkpoint.size), PAGE)
         for row in rows:
             yield row["record"]
-            if note := notes.get(row["idx"] + 1):
+            if with_contents:
+                named |= digests_of(json.loads(row["record"]))
+            if (note := notes.get(row["idx"] + 1)) and row["idx"] + 1 < checkpoint.size:
                 yield canonical({"checkpoint": note})
+    async for said in openings(reader, sorted({subject for subject, _ in named}), named):
+        yield canonical({"opening": said})
+    yield canonical({"checkpoint": checkpoint.note})
 
 
 async def selection(
-    reader: Reader, subjects: Sequence[str], scope: dict[str, Any], *, since: Iterable[int] = (),
-    openings: Sequence[dict[str, Any]] = (),
-) -> AsyncIterator[str]:  # fmt: skip
-    """The lines of a selection: every record of these mails and mailboxes; `since` are sizes of checkpoints kept."""
+    reader: Reader,
+    subjects: Sequence[str],
+    scope: dict[str, Any],
+    *,
+    since: Iterable[int] = (),
+    with_contents: bool = False,
+) -> AsyncIterator[str]:
+    """The lines of a selection: every record of these mails, mailboxes and accounts, and what they name by digest.
+
+    `since` are sizes of checkpoints kept.
+    """
     head, checkpoint = await _head(reader, SELECTION)
     rows = await reader.fetch(Q["records_of"], list(subjects), checkpoint.size)
-    proofs = Proofs(reader)
+    proofs, named = Proofs(reader), set[tuple[str, str]]()
     yield canonical(head | {"records": len(rows), "checkpoints": 1, "scope": scope})
     for line in await _tables(reader, {json.loads(row["record"])["policy"] for row in rows}):
         yield line
@@ -52,8 +66,10 @@ async def selection(
         page = rows[start : start + PAGE]
         paths = await proofs.inclusion([row["idx"] for row in page], checkpoint.size)
         for row, path in zip(page, paths, strict=True):
-            yield canonical({"index": row["idx"], "proof": spelled(path), "record": json.loads(row["record"])})
-    for said in openings:
+            record = json.loads(row["record"])
+            named |= digests_of(record) if with_contents else set()
+            yield canonical({"index": row["idx"], "proof": spelled(path), "record": record})
+    async for said in openings(reader, sorted({subject for subject, _ in named}), named):
         yield canonical({"opening": said})
     for old in sorted({size for size in since if size < checkpoint.size}):
         yield canonical({"size": old, "consistency": spelled(await proofs.consistency(old, checkpoint.size))})

@@ -20,7 +20,7 @@ INSERT INTO audit_policy (digest, document) VALUES ($1, $2) ON CONFLICT DO NOTHI
 
 -- unplaced --
 -- The next records to place, with the leaf computed from the record itself.
-SELECT u.n, u.subject_id, u.seq, sha256('\x00'::bytea || convert_to(a.record, 'UTF8')) AS leaf
+SELECT u.n, u.subject_id, u.seq, a.row_id, sha256('\x00'::bytea || convert_to(a.record, 'UTF8')) AS leaf
   FROM audit_unplaced u JOIN audit_record a ON a.subject_id = u.subject_id AND a.seq = u.seq
  ORDER BY u.n LIMIT $1;
 
@@ -29,6 +29,15 @@ SELECT u.n, u.subject_id, u.seq, sha256('\x00'::bytea || convert_to(a.record, 'U
 INSERT INTO audit_leaf (idx, subject_id, seq, hash)
 SELECT $1 + x.n - 1, x.subject_id, x.seq, x.hash
   FROM unnest($2::text[], $3::integer[], $4::bytea[]) WITH ORDINALITY AS x(subject_id, seq, hash, n);
+
+-- promise --
+-- Signed promises that these records are in the log, and an end to the ones that nobody will ask for any more.
+WITH gone AS (DELETE FROM audit_promise WHERE at < now() - interval '7 days')
+INSERT INTO audit_promise (subject_id, seq, promise) SELECT * FROM unnest($1::text[], $2::integer[], $3::text[])
+ON CONFLICT DO NOTHING;
+
+-- promised --
+SELECT promise FROM audit_promise WHERE subject_id = $1 AND seq = $2;
 
 -- add_nodes --
 INSERT INTO audit_node (level, n, hash) SELECT * FROM unnest($1::smallint[], $2::bigint[], $3::bytea[]);
@@ -98,9 +107,9 @@ SELECT p.digest AS policy FROM audit_policy p
                 WHERE l.idx < $1 AND a.record LIKE '%"policy":"' || p.digest || '"%');
 
 -- subjects --
--- Mails that concern somebody, with their mailboxes. What is null selects nothing away.
+-- Mails that concern somebody, with their mailboxes and, for keys that see all of it, their account. What is null selects nothing away.
 WITH mails AS (
-  SELECT m.id, m.mailbox_id FROM message m
+  SELECT m.id, m.mailbox_id, m.tenant_id FROM message m
    WHERE ($1::text IS NULL OR m.tenant_id = $1)
      AND ($2::text IS NULL OR lower(m.header_from) = $2 OR lower(m.envelope_from) = $2 OR $2 = ANY (m.recipients)
           OR EXISTS (SELECT 1 FROM revision r WHERE r.message_id = m.id AND $2 = ANY (r.recipients)))
@@ -113,7 +122,22 @@ WITH mails AS (
      AND (($7::timestamptz IS NULL AND $8::timestamptz IS NULL) OR EXISTS (
           SELECT 1 FROM audit_record a WHERE a.subject_id = m.id
              AND ($7::timestamptz IS NULL OR a.at >= $7) AND ($8::timestamptz IS NULL OR a.at < $8))))
-SELECT id FROM mails UNION SELECT mailbox_id FROM mails;
+SELECT id FROM mails UNION SELECT mailbox_id FROM mails WHERE mailbox_id <> 'mbx_system'
+UNION SELECT tenant_id FROM mails WHERE $9::text[] IS NULL;
+
+-- texts_of --
+-- Texts that records of these subjects name: mails as they leave, and what people wrote about pauses and modes.
+SELECT r.message_id AS of, r.content AS text, NULL AS salt FROM revision r WHERE r.message_id = ANY($1::text[]) AND r.content <> ''
+UNION ALL SELECT w.subject_id, w.text, w.salt FROM audit_words w WHERE w.subject_id = ANY($1::text[]);
+
+-- bytes_of --
+-- Raw mails that came in, with their salts, and the files that mails which leave name in their texts.
+SELECT m.id AS of, r.bytes, m.salt FROM message m
+  JOIN raw r ON r.mailbox_id = m.mailbox_id AND r.sha256 = m.raw_sha256
+ WHERE m.id = ANY($1::text[]) AND m.direction = 'inbound'
+UNION ALL SELECT m.id, b.bytes, NULL FROM message m JOIN attachment a ON a.message_id = m.id
+  JOIN blob b ON b.mailbox_id = m.mailbox_id AND b.sha256 = a.sha256
+ WHERE m.id = ANY($1::text[]) AND m.direction = 'outbound';
 
 -- vkey --
 -- The log's verifier key.
@@ -137,12 +161,26 @@ SELECT m.id, m.state, m.version, m.last_row, m.content, m.ok1, m.ok1_hash, m.ok1
           AND d.of_release = m.release AND d.recipient <> ALL (m.recipients))) AS is_addressed
   FROM message m WHERE m.id = ANY($1::text[]);
 
--- trace_mailboxes --
-SELECT id, mode, version, last_row FROM mailbox WHERE id = ANY($1::text[]);
+-- trace_carriers --
+-- The mailboxes and accounts that carry records of the world.
+SELECT id, mode, version, last_row FROM mailbox WHERE id = ANY($1::text[])
+UNION ALL SELECT id, NULL, version, last_row FROM tenant WHERE id = ANY($1::text[]);
 
 -- subjects_after --
--- Mails from an id on, for the rounds of the auditor.
-SELECT id FROM message WHERE id > $1 ORDER BY id LIMIT $2;
+-- Mailboxes, mails and accounts from an id on, for the rounds of the auditor.
+SELECT id FROM ((SELECT id FROM mailbox WHERE id > $1 AND (version > 0 OR last_row <> '') ORDER BY id LIMIT $2)
+      UNION ALL (SELECT id FROM message WHERE id > $1 ORDER BY id LIMIT $2)
+      UNION ALL (SELECT id FROM tenant WHERE id > $1 AND (version > 0 OR last_row <> '') ORDER BY id LIMIT $2)) x ORDER BY id LIMIT $2;
+
+-- newest_numbers --
+-- The number of the newest record of each of these.
+SELECT s.id, coalesce((SELECT max(a.seq) FROM audit_record a WHERE a.subject_id = s.id), 0) AS seq
+  FROM unnest($1::text[]) s(id);
+
+-- account_of --
+-- Whose mail or mailbox it is.
+SELECT coalesce((SELECT tenant_id FROM message WHERE id = $1), (SELECT tenant_id FROM mailbox WHERE id = $1),
+                (SELECT id FROM tenant WHERE id = $1));
 
 -- subjects_with_records --
 SELECT DISTINCT subject_id FROM audit_record WHERE subject_id > $1 ORDER BY subject_id LIMIT $2;

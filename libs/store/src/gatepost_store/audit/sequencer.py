@@ -18,7 +18,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gatepost_contracts.canonical import canonical
 from gatepost_oversight.digest import policy_digest, policy_document
-from gatepost_store.audit.note import checkpoint_text, sign_note, verifier_key
+from gatepost_oversight.lifecycle import MOVES
+from gatepost_store.audit.note import checkpoint_text, receipt_text, sign_note, verifier_key
 from gatepost_store.audit.tree import Frontier
 from gatepost_store.errors import StoreError
 from gatepost_store.queries import Queries
@@ -27,6 +28,10 @@ from gatepost_store.store import Store
 
 LOCK = 0x6761746570617564  # "gatepaud"
 Q = Queries.of("gatepost_store.audit")
+
+
+PROMISED = frozenset(move.id for move in MOVES if "email.delivered" in move.emits)
+"""Rows whose records are promised one by one: the webhook that tells of them carries the promise."""
 
 
 class ForeignKey(StoreError):
@@ -67,7 +72,7 @@ class Sequencer:
             if frontier.size != tree["size"] or not frontier.size:
                 frontier = Frontier.of(tree["size"], bytes(tree["frontier"]))
             frontier = Frontier(frontier.size, list(frontier.edge))  # a copy: the commit may fail
-            records = await self._append(connection, frontier)
+            records = await self._append(connection, frontier, tree["origin"])
             note = None
             if self._is_due(frontier.size) or (sign_now and frontier.size not in {0, self._signed_size}):
                 note = await self._sign(connection, tree["origin"], frontier)
@@ -76,7 +81,7 @@ class Sequencer:
             self._signed_size, self._signed_at = frontier.size, time.monotonic()
         return Placed(records, frontier.size, note)
 
-    async def _append(self, connection: Any, frontier: Frontier) -> int:
+    async def _append(self, connection: Any, frontier: Frontier, origin: str) -> int:
         rows = await connection.fetch(Q["unplaced"], self.batch)
         if not rows:
             return 0
@@ -87,6 +92,10 @@ class Sequencer:
         if nodes:
             await connection.execute(Q["add_nodes"], *map(list, zip(*nodes, strict=True)))
         await connection.execute(Q["placed"], [row["n"] for row in rows])
+        if told := [row for row in rows if row["row_id"] in PROMISED]:
+            texts = [receipt_text(origin, row["subject_id"], row["seq"], bytes(row["leaf"])) for row in told]
+            promises = [sign_note(text, origin, self._key) for text in texts]
+            await connection.execute(Q["promise"], [r["subject_id"] for r in told], [r["seq"] for r in told], promises)
         if await connection.fetchval(Q["move_on"], before, frontier.size, frontier.to_bytes()) is None:
             raise StoreError("the log moved on under its lock")
         return len(rows)

@@ -22,11 +22,16 @@ async def records_of(reader: Reader, subjects: Sequence[str]) -> dict[str, list[
 
 
 async def compare(reader: Reader, replays: Mapping[str, Replay], *, is_live: bool) -> list[Deviation]:
-    """Hold the replays against the rows. While steps go on (`is_live`), a row that is further is looked at another time."""
+    """Hold the replays against the rows. While steps go on (`is_live`), a row may be further: by records that are there.
+
+    A record commits with its row, so one that is read after the row is at least as far; what only the row says was edited.
+    """
     found: list[Deviation] = []
-    for row in await reader.fetch(Q["trace_mails"], [name for name in replays if not _is_mailbox(name)]):
+    further: dict[str, int] = {}
+    for row in await reader.fetch(Q["trace_mails"], [name for name in replays if not is_carrier(name)]):
         one = replays[row["id"]]
         if is_live and row["version"] > one.seq:
+            further[row["id"]] = row["version"]
             continue
         if not (row["is_content"] and row["is_addressed"]):
             found.append(Deviation(one.subject, one.seq, "its content or a recipient is not what was adopted"))
@@ -34,14 +39,20 @@ async def compare(reader: Reader, replays: Mapping[str, Replay], *, is_live: boo
             one.compare(row, _json(row["deliveries"]))
         except Deviation as deviation:
             found.append(deviation)
-    for row in await reader.fetch(Q["trace_mailboxes"], [name for name in replays if _is_mailbox(name)]):
+    for row in await reader.fetch(Q["trace_carriers"], [name for name in replays if is_carrier(name)]):
         one = replays[row["id"]]
         if row["version"] > one.seq and is_live:
+            further[row["id"]] = row["version"]
             continue
         said = (one.seq, one.row, one.variables["st"])
         if said != (row["version"], row["last_row"], row["mode"]):
             stored = (row["version"], row["last_row"], row["mode"])
-            found.append(Deviation(one.subject, one.seq, f"the mailbox is at {stored}, and the log leads to {said}"))
+            found.append(Deviation(one.subject, one.seq, f"it is at {stored}, and the log leads to {said}"))
+    for newest in await reader.fetch(Q["newest_numbers"], list(further)) if further else ():
+        version = further[newest["id"]]
+        if newest["seq"] < version:
+            why = f"it is at version {version}, and its newest record is number {newest['seq']}"
+            found.append(Deviation(newest["id"], newest["seq"], why))
     return found
 
 
@@ -79,8 +90,9 @@ async def deviations(
             yield deviation
 
 
-def _is_mailbox(subject: str) -> bool:
-    return subject.startswith("mbx_")
+def is_carrier(subject: str) -> bool:
+    """True for a mailbox and an account, whose records are of the world and not of a mail."""
+    return subject.startswith(("mbx_", "ten_"))
 
 
 def _json(value: Any) -> list[dict[str, Any]]:

@@ -1,10 +1,10 @@
 """Is this log the one that was written? Verifies an export of Gatepost's audit log; needs Python and `cryptography`.
 
-FILE is a whole log, a selection of it, or a receipt. KEY is the log's verifier key, or a file that holds it; without it
-the key in the file is believed. SAVED is a checkpoint that you kept: the log must go on from it. RECEIPT is one that you
-were given: its record must be in the log. Exit code 0: proven, 1: not, 2: wrongly called.
-Leaves are sha256(0x00 || record), nodes sha256(0x01 || left || right) (RFC 9162); a record is a line of canonical JSON.
-Checkpoints are signed notes (c2sp.org/tlog-checkpoint, c2sp.org/signed-note) with Ed25519.
+FILE is a whole log, a selection of it, or a receipt; where it holds contents, each is the one that a record names. KEY is
+the log's verifier key, or a file that holds it; without it the key in the file is believed. SAVED is a checkpoint that you
+kept: the log must go on from it. RECEIPT is one that you were given: its record must be in the log. Exit code 0: proven,
+1: not, 2: wrongly called. Leaves are sha256(0x00 || record), nodes sha256(0x01 || left || right) (RFC 9162); a record is a
+line of canonical JSON. Checkpoints are signed notes (c2sp.org/tlog-checkpoint, c2sp.org/signed-note) with Ed25519.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import Any
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+Json = dict[str, Any]
 LOG, SELECTION, RECEIPT = (f"gatepost-audit-{kind}/1" for kind in ("log", "selection", "receipt"))
 RECORD = {
     "actor", "at", "command", "content", "data", "delivery", "door", "emits", "event", "from", "mailbox", "message",
@@ -31,8 +32,8 @@ RECORD = {
 class Unproven(Exception):
     """What is wrong, and at which record and line."""
 
-    index: int | None = None
-    line: int | None = None
+    index: int | None
+    line: int
 
 
 def need(condition: object, what: str) -> None:
@@ -56,6 +57,12 @@ def canonical(value: object) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
+def digests_of(record: Json) -> set[tuple[str, str]]:
+    """Whose contents it names by digest."""
+    named = {record["content"], *(value for name, value in record["data"].items() if name.endswith("_sha256"))}
+    return {(record["message"], digest) for digest in named - {None}}
+
+
 def unbase64(text: str) -> bytes:
     """Decode; a second spelling of the same bytes is refused."""
     value = base64.b64decode(text, validate=True)
@@ -64,42 +71,33 @@ def unbase64(text: str) -> bytes:
 
 
 def root_of_path(index: int, size: int, leaf: bytes, path: Sequence[bytes]) -> bytes:
-    """The root that an inclusion proof leads to (RFC 9162 2.1.3.2)."""
-    need(0 <= index < size, "a proof of a record outside of the tree")
-    at, last, root = index, size - 1, leaf
-    for sibling in path:
-        need(last, "an inclusion proof that is too long")
-        if at & 1 or at == last:
-            root = node_hash(sibling, root)
-            while at and not at & 1:
-                at, last = at >> 1, last >> 1
-        else:
-            root = node_hash(root, sibling)
-        at, last = at >> 1, last >> 1
-    need(last == 0, "an inclusion proof that is too short")
-    return root
+    """The root that an inclusion proof leads to (RFC 9162 2.1.3); a left subtree has the largest power of 2 that fits."""
+    need(0 <= index < size and (size > 1) == bool(path), "an inclusion proof of another length")
+    if size == 1:
+        return leaf
+    if index < (left := 1 << (size - 1).bit_length() - 1):
+        return node_hash(root_of_path(index, left, leaf, path[:-1]), path[-1])
+    return node_hash(path[-1], root_of_path(index - left, size - left, leaf, path[:-1]))
 
 
 def is_consistent(old: int, new: int, old_root: bytes, new_root: bytes, path: Sequence[bytes]) -> bool:
-    """Does the tree of `old` records begin that of `new` (RFC 9162 2.1.4.2)?"""
-    if old in {0, new} or old > new or not path:
-        return not path and (old == 0 or (old, old_root) == (new, new_root))
-    hashes = [old_root, *path] if old & (old - 1) == 0 else list(path)
-    at, last = old - 1, new - 1
-    while at & 1:
-        at, last = at >> 1, last >> 1
-    older = newer = hashes[0]
-    for sibling in hashes[1:]:
-        if last == 0:
-            return False
-        if at & 1 or at == last:
-            older, newer = node_hash(sibling, older), node_hash(sibling, newer)
-            while at and not at & 1:
-                at, last = at >> 1, last >> 1
-        else:
-            newer = node_hash(newer, sibling)
-        at, last = at >> 1, last >> 1
-    return (older, newer, last) == (old_root, new_root, 0)
+    """Does the tree of `old` records begin that of `new` (RFC 9162 2.1.4)?"""
+
+    def roots(old: int, new: int, path: Sequence[bytes], known: tuple[bytes, ...]) -> tuple[bytes, bytes]:
+        # of a subtree's old part and of all of it; `known` while it may be the whole old tree
+        if old == new:
+            (one,) = *known, *path
+            return one, one
+        if old <= (left := 1 << (new - 1).bit_length() - 1):
+            older, newer = roots(old, left, path[:-1], known)
+            return older, node_hash(newer, path[-1])
+        older, newer = roots(old - left, new - left, path[:-1], ())
+        return node_hash(path[-1], older), node_hash(path[-1], newer)
+
+    try:
+        return not path if old == 0 else roots(old, new, path, (old_root,)) == (old_root, new_root)
+    except (IndexError, ValueError):  # a proof of another length, or of other sizes
+        return False
 
 
 def open_note(note: str, vkey: str) -> str:
@@ -133,17 +131,17 @@ def read_checkpoint(note: str, vkey: str) -> tuple[str, int, bytes]:
 class Export:
     """Reads a whole log or a selection line by line; raises Unproven at the first fault."""
 
-    def __init__(self, head: dict[str, Any], vkey: str | None, saved: Sequence[str]) -> None:
-        self.head, self.key = head, vkey or head["key"]
-        self.is_whole = head["format"] == LOG
+    def __init__(self, head: Json, vkey: str | None, saved: Sequence[str]) -> None:
+        self.head, self.key, self.is_whole = head, vkey or head["key"], head["format"] == LOG
         need(self.key == head["key"] and (self.is_whole or head["format"] == SELECTION), "another format or key")
         self.kept = {size: root for _, size, root in (read_checkpoint(note, self.key) for note in saved)}
         self.count, self.edge, self.sizes = 0, list[bytes](), dict[int, bytes]()
-        self.tables, self.named = dict[str, dict[str, Any]](), set[str]()
-        self.seq, self.state, self.leaves, self.digests = dict[str, int](), dict[str, Any](), set[bytes](), set[str]()
+        self.tables, self.named = dict[str, Json](), set[str]()
+        self.seq, self.state, self.leaves = dict[str, int](), Json(), set[bytes]()
+        self.digests, self.opened = set[tuple[str, str]](), set[tuple[str, str]]()  # of each mail, mailbox or account
         self.paths, self.consistency = list[tuple[int, bytes, list[bytes]]](), dict[int, list[bytes]]()
 
-    def line(self, said: dict[str, Any]) -> None:
+    def line(self, said: Json) -> None:
         """Take one line."""
         if "table" in said:
             digest = hashlib.sha256(canonical(said["table"]).encode()).hexdigest()
@@ -159,28 +157,33 @@ class Export:
         elif "consistency" in said:
             self.consistency[said["size"]] = [unbase64(one) for one in said["consistency"]]
         elif "opening" in said:
-            opened = said["opening"]
-            is_same = "raw" not in opened or hashlib.sha256(unbase64(opened["raw"])).hexdigest() == opened["sha256"]
-            text = opened["content"] if "content" in opened else f"{opened['salt']}\n{opened['sha256']}"
-            need(is_same and hashlib.sha256(text.encode()).hexdigest() in self.digests, "content of no record")
+            self.open(**said["opening"])
         elif self.is_whole:
-            self.record(said)
-            node, size = leaf_hash(canonical(said).encode()), self.count - 1
+            node, size = self.record(said), self.count - 1
             while size & 1:
                 node, size = node_hash(self.edge.pop(), node), size >> 1
             self.edge.append(node)
-            if self.count in self.kept:
-                need(
-                    self.kept[self.count] == self.root(), f"a record before {self.count} is not the one that was signed"
-                )
+            is_kept = self.count not in self.kept or self.kept[self.count] == self.root()
+            need(is_kept, f"a record before {self.count} is not the one that was signed")
         else:
-            self.record(said["record"])
-            leaf = leaf_hash(canonical(said["record"]).encode())
+            leaf = self.record(said["record"])
             need(not self.paths or said["index"] > self.paths[-1][0], "records out of order")
             self.paths.append((said["index"], leaf, [unbase64(one) for one in said["proof"]]))
 
-    def record(self, r: dict[str, Any]) -> None:
-        """Judge a record by itself: the next of its mail, and an edge of the table that it names."""
+    def open(self, of: str, *, text: str | None = None, raw: str | None = None, salt: str | None = None) -> None:
+        """A text or bytes that a record of this subject names: by their digest, or by one over a salt and them."""
+        need((text is None) != (raw is None), "an opening of nothing")
+        content = text.encode() if text is not None else unbase64(raw or "")
+        if salt is not None:
+            content = f"{salt}\n{text if raw is None else hashlib.sha256(content).hexdigest()}".encode()
+        digest = hashlib.sha256(content).hexdigest()
+        need((of, digest) in self.digests, f"content that no record of {of} names")
+        self.opened.add((of, digest))
+        if text is not None and salt is None:  # a mail as it leaves: the files that it names may be opened too
+            self.digests |= {(of, file["sha256"]) for file in json.loads(text)["attachments"]}
+
+    def record(self, r: Json) -> bytes:
+        """Its leaf, after it was judged by itself: the next of its mail, and an edge of the table that it names."""
         need(set(r) == RECORD and r["v"] == 1, "not a record")
         subject, before, src, dst = r["message"], self.seq.get(r["message"], 0), r["from"], r["to"]
         where = f"{subject}.{r['seq']} {r['row']}: "
@@ -198,8 +201,9 @@ class Export:
         self.state[subject] = None if kind == "delivery" else dst  # a mail's state follows from all its deliveries
         self.seq[subject], self.count = r["seq"], self.count + 1
         self.named.add(r["policy"])
-        self.leaves.add(leaf_hash(canonical(r).encode()))
-        self.digests |= {r["content"], r["data"].get("content_sha256"), r["data"].get("raw_sha256")} - {None}
+        self.digests |= digests_of(r)
+        self.leaves.add(leaf := leaf_hash(canonical(r).encode()))
+        return leaf
 
     def root(self) -> bytes:
         """Of what was read so far."""
@@ -208,7 +212,7 @@ class Export:
             root = node_hash(left, root)
         return root
 
-    def close(self, receipts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    def close(self, receipts: Sequence[Json]) -> Json:
         """Judge the whole; what was proven."""
         size = max(self.sizes)
         root, head = self.sizes[size], self.head
@@ -224,10 +228,10 @@ class Export:
         given = {leaf_hash(canonical(receipt["record"]).encode()) for receipt in receipts}
         need(given <= self.leaves, "the record of a receipt is not in it")
         return {"format": head["format"], "origin": head["origin"], "key": self.key, "size": size, "root": root.hex(),
-                "records": self.count, "checkpoints": len(self.sizes), "subjects": len(self.seq)}  # fmt: skip
+                "records": self.count, "checkpoints": len(self.sizes), "subjects": len(self.seq), "contents": len(self.opened)}  # fmt: skip
 
 
-def verify_receipt(said: dict[str, Any], vkey: str | None = None) -> dict[str, Any]:
+def verify_receipt(said: Json, vkey: str | None = None) -> Json:
     """Judge a receipt by itself: a signed promise, a place in a signed tree, or both."""
     key, record = vkey or said["key"], said["record"]
     leaf = leaf_hash(canonical(record).encode())
@@ -242,25 +246,22 @@ def verify_receipt(said: dict[str, Any], vkey: str | None = None) -> dict[str, A
     return {"format": RECEIPT, "key": key, "leaf": leaf.hex(), "index": said.get("index")}
 
 
-def verify(
-    content: bytes, vkey: str | None = None, saved: Sequence[str] = (), receipts: Sequence[dict[str, Any]] = ()
-) -> dict[str, Any]:
+def verify(content: bytes, vkey: str | None = None, saved: Sequence[str] = (), receipts: Sequence[Json] = ()) -> Json:
     """What was proven; raises Unproven at the first fault, whatever the bytes are."""
     export: Export | None = None
-    number, is_end = 0, False
+    number, said = 0, Json()
     try:
         need(content.endswith(b"\n"), "it is cut off")
         for number, raw in enumerate(content[:-1].split(b"\n"), 1):  # noqa: B007 (told below)
             said = json.loads(text := raw.decode())
             need(canonical(said) == text, "not canonical JSON")
-            is_end = "checkpoint" in said
             if export is not None:
                 export.line(said)
             elif said["format"] == RECEIPT:
                 return verify_receipt(said, vkey)
             else:
                 export = Export(said, vkey, saved)
-        need(export is not None and is_end, "it does not end with a checkpoint")
+        need(export is not None and "checkpoint" in said, "it does not end with a checkpoint")
         return export.close(receipts) if export else {}
     except Exception as error:
         fault = error if isinstance(error, Unproven) else Unproven(f"it cannot be read ({type(error).__name__})")
@@ -284,16 +285,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Unproven as fault:
         result = {"ok": False, "problem": str(fault), "index": fault.index, "line": fault.line}
     except (OSError, ValueError) as error:
-        sys.stderr.write(f"cannot read: {error}\n")
-        return 2
-    if given.json:
-        sys.stdout.write(json.dumps(result) + "\n")
-    elif not result["ok"]:
-        sys.stdout.write(f"NOT PROVEN: {result['problem']} (record {result['index']}, line {result['line']})\n")
-    else:
-        sys.stdout.write("proven: " + ", ".join(f"{k} {v}" for k, v in result.items() if k != "ok") + "\n")
-        if key is None:
-            sys.stderr.write("The key came with the file: compare it with one that you got another way.\n")
+        parser.exit(2, f"cannot read: {error}\n")
+    words = ", ".join(f"{name} {value}" for name, value in result.items() if name != "ok")
+    said = json.dumps(result) if given.json else f"{'proven' if result['ok'] else 'NOT PROVEN'}: {words}"
+    sys.stdout.write(f"{said}\n")
+    if result["ok"] and key is None:
+        sys.stderr.write("The key came with the file: compare it with one that you got another way.\n")
     return 0 if result["ok"] else 1
 
 
