@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from support.cluster import Cluster, running
 from support.installation import Installation
 
 
@@ -20,6 +21,13 @@ def settings_are_left_as_found() -> Iterator[None]:
         if name not in before:
             del os.environ[name]
     os.environ.update(before)
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """One Postgres for the whole session; each suite makes databases of its own in it."""
+    with running(tmp_path_factory.mktemp("postgres")) as made:
+        yield made
 
 
 MODES = ("read_only", "gated_all", "monitored", "autonomous")

@@ -55,6 +55,7 @@ def _is_uncertain(gatepost: Installation, rfc_id: str) -> bool:
     return any(m["in_reply_to"] == rfc_id and m["status"] == "uncertain" for m in page["emails"])
 
 
+@pytest.mark.check
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_the_next_start_takes_the_data_over(tmp_path: Path, how: signal.Signals) -> None:
     """Whether the supervisor was stopped or killed: nothing is left running, and what was stored is there."""

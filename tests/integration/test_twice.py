@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +29,7 @@ from gatepost_contracts.records import event_from_record
 from gatepost_notifier.desk import Desk as Notices
 from gatepost_runtime.keys import make_keys
 from gatepost_store import Queries, Store
+from support.cluster import PASSWORD, Cluster
 from support.documents import rows_of
 from support.lone_sender import lone_sender
 from support.mailroom import TENANT, Mailroom
@@ -66,7 +67,7 @@ class Stage:
         return await house_of(owner, stores, Ed25519PrivateKey.generate())
 
     async def sender(self) -> tuple[World, Peer, Any]:
-        url = self.room.postgres.url("gp_sender", self.room.password)
+        url = self.room.postgres.url("gp_sender", PASSWORD)
         peer = await self.stack.enter_async_context(Peer())
         for name, value in {
             "GATEPOST_ENV": "dev", "GATEPOST_DATABASE_URL": url, "GATEPOST_KEYS_DIR": str(self.keys / "sender"),
@@ -261,12 +262,8 @@ def test_every_row_of_every_service_has_a_case() -> None:
 
 
 @pytest.fixture(scope="module")
-def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mailroom]:
-    made = Mailroom(tmp_path_factory.mktemp("twice") / "pg")
-    made.start()
-    asyncio.run(made.migrate())
-    yield made
-    made.postgres.stop()
+def room(cluster: Cluster) -> Mailroom:
+    return Mailroom(cluster.database())
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -80,20 +82,18 @@ def events_index() -> str:
     return "\n".join([*head, *rows]) + "\n"
 
 
-def documents() -> dict[str, str]:
-    """Every generated file below docs/, by its path."""
-    pages = {f"{EVENTS}/{entry.model.type}.md": event_page(entry) for entry in CATALOGUE}
-    return {
-        ASYNCAPI: asyncapi(),
-        f"{EVENTS}/README.md": events_index(),
-        **pages,
-        **table_pages.pages(),
-        **door_pages.pages(),
-    }
+DOCUMENTS: dict[str, Callable[[], str]] = {
+    ASYNCAPI: asyncapi,
+    f"{EVENTS}/README.md": events_index,
+    **{f"{EVENTS}/{entry.model.type}.md": partial(event_page, entry) for entry in CATALOGUE},
+    **table_pages.PAGES,
+    **door_pages.PAGES,
+}
+"""What makes each generated file, by its path below docs/."""
 
 
 if __name__ == "__main__":
-    for name, text in documents().items():
+    for name, make in DOCUMENTS.items():
         path = Path(sys.argv[1]) / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        path.write_text(make(), encoding="utf-8")

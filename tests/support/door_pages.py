@@ -102,6 +102,7 @@ def cli_page() -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def pages() -> dict[str, str]:
-    return {"reference/openapi.json": openapi(), "reference/api.md": api_page(), "reference/mcp.md": mcp_page(),
-            "reference/cli.md": cli_page()}  # fmt: skip
+PAGES = {
+    "reference/openapi.json": openapi, "reference/api.md": api_page, "reference/mcp.md": mcp_page, "reference/cli.md": cli_page,
+}  # fmt: skip
+"""What makes each, by its path below docs/."""

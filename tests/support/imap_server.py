@@ -26,6 +26,7 @@ class ImapServer:
     said: list[str] = field(default_factory=list)
     idling: set[asyncio.StreamWriter] = field(default_factory=set)
     writers: set[asyncio.StreamWriter] = field(default_factory=set)
+    told: dict[asyncio.StreamWriter, int] = field(default_factory=dict)
     next_uid: int = 1
 
     async def start(self) -> None:
@@ -45,8 +46,12 @@ class ImapServer:
         self.next_uid += 1
         self.mails.append(mail)
         for writer in self.idling:
-            writer.write(b"* %d EXISTS\r\n" % len(self.mails))
+            self._tell(writer)
         return mail
+
+    def _tell(self, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"* %d EXISTS\r\n" % len(self.mails))
+        self.told[writer] = len(self.mails)
 
     def made_anew(self) -> None:
         """The folder gets another identity; its mails other numbers."""
@@ -84,9 +89,12 @@ class ImapServer:
                 b"* %d EXISTS\r\n* FLAGS (\\Seen)\r\n* OK [UIDVALIDITY %d] .\r\n* OK [UIDNEXT %d] .\r\n"
                 % (len(self.mails), self.validity, self.next_uid)
             )
+            self.told[writer] = len(self.mails)
         elif verb == "IDLE":
             writer.write(b"+ idling\r\n")
             self.idling.add(writer)
+            if self.told.get(writer) != len(self.mails):
+                self._tell(writer)
             await reader.readline()
             self.idling.discard(writer)
         elif verb == "UID":

@@ -1,20 +1,17 @@
-"""A Postgres of our own with a tenant, mailboxes and knowledge, and the stores of services that work on it."""
+"""A database of our own with a tenant, mailboxes and knowledge, and the stores of services that work on it."""
 
 from __future__ import annotations
 
 import json
 import secrets
-from pathlib import Path
 from typing import Any
 
 from gatepost_cli.bootstrap import sample_articles
 from gatepost_cli.knowledge import chunks_of, title_of
-from gatepost_contracts.catalogue import SERVICES
 from gatepost_contracts.event import Event
 from gatepost_contracts.ids import new_id
-from gatepost_embedded.postgres import Postgres
 from gatepost_store import Queries, Store, StoreSettings
-from gatepost_store.migrate import migrate
+from support.cluster import PASSWORD, Database
 
 TENANT = "ten_" + "0" * 26
 KEY = b"k" * 32
@@ -34,17 +31,10 @@ def quoted(value: Any) -> str:
 class Mailroom:
     """The world of one test session; each test makes mailboxes of its own."""
 
-    def __init__(self, folder: Path) -> None:
-        self.password = secrets.token_hex(12)
-        self.postgres = Postgres(folder, sync_new_files=False, settings={"fsync": "off"})
+    def __init__(self, database: Database) -> None:
+        self.postgres = database
         self.stores: list[Store] = []
         self.events: list[Event] = []
-
-    def start(self) -> None:
-        self.postgres.start()
-
-    async def migrate(self) -> None:
-        await migrate(self.postgres.url(), passwords={f"gp_{name}": self.password for name in SERVICES})
         self.sql(f"INSERT INTO tenant (id, name, slug) VALUES ('{TENANT}', 'Acme', 'default')")
         self.sql(
             f"INSERT INTO principal (id, tenant_id, kind, name) VALUES ('prn_drafter', '{TENANT}', 'service', 'drafter')"
@@ -81,7 +71,7 @@ class Mailroom:
 
     async def store(self, service: str) -> Store:
         store = await Store.open(
-            self.postgres.url(f"gp_{service}", self.password), service=service,
+            self.postgres.url(f"gp_{service}", PASSWORD), service=service,
             queries=Queries.of(f"gatepost_{service}"), settings=StoreSettings(),
         )  # fmt: skip
 

@@ -232,8 +232,7 @@ def theorems_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-def pages() -> dict[str, str]:
-    """By their paths below docs/."""
-    return {
-        "reference/lifecycle.md": lifecycle_page(), "reference/policy.md": policy_page(), "reference/theorems.md": theorems_page(),
-    }  # fmt: skip
+PAGES = {
+    "reference/lifecycle.md": lifecycle_page, "reference/policy.md": policy_page, "reference/theorems.md": theorems_page,
+}  # fmt: skip
+"""What makes each, by its path below docs/."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,17 +14,14 @@ from gatepost_drafter.settings import DrafterSettings
 from gatepost_ingest.arrived import Arrived, Mailbox, Recipient
 from gatepost_ingest.intake import Intake
 from gatepost_ingest.settings import IngestSettings
+from support.cluster import Cluster
 from support.mailroom import KEY, TENANT, Mailroom
 from support.trace import trace_holds
 
 
 @pytest.fixture(scope="session")
-def _mailroom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mailroom]:
-    room = Mailroom(tmp_path_factory.mktemp("drafter") / "pg")
-    room.start()
-    asyncio.run(room.migrate())
-    yield room
-    room.postgres.stop()
+def _mailroom(cluster: Cluster) -> Mailroom:
+    return Mailroom(cluster.database())
 
 
 class Drafting:

@@ -11,7 +11,6 @@ import pytest
 from aiohttp import web
 
 from gatepost_drafter.provider import DraftFailed, DraftRequest, Passage, Provider, Turn
-from gatepost_drafter.providers.anthropic_messages import AnthropicMessages
 from gatepost_drafter.providers.openai_compatible import OpenAICompatible
 from gatepost_drafter.providers.retry import Budget
 
@@ -73,6 +72,8 @@ class Talk:
     def provider(self, model: Model, **budget: Any) -> Provider:
         limits = Budget(**({"attempts": 3, "deadline_s": 5, "pause_s": 0.01, "calls_s": 2} | budget))
         if self.kind == "anthropic":
+            from gatepost_drafter.providers.anthropic_messages import AnthropicMessages
+
             return AnthropicMessages("secret", "claude-test", model.url, budget=limits)
         return OpenAICompatible(model.url + "/v1", "gpt-test", "secret", budget=limits)
 

@@ -2,50 +2,40 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tests.integration.gatekeeper.house import House, house_of
 
-from gatepost_embedded.postgres import Postgres
 from gatepost_store import Queries, Store
-from gatepost_store.migrate import ROLES, migrate
+from support.cluster import PASSWORD, Cluster, Database
 from support.trace import trace_holds
 
 KEY = Ed25519PrivateKey.generate()
 
 
 @pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    folder: Path = tmp_path_factory.mktemp("gatekeeper")
-    server = Postgres(folder / "pg", sync_new_files=False)
-    server.start()
-    try:
-        asyncio.run(migrate(server.url(), passwords=dict.fromkeys(ROLES, "secret")))
-        yield server
-    finally:
-        server.stop()
+def postgres(cluster: Cluster) -> Database:
+    return cluster.database()
 
 
 @pytest.fixture
-async def house(postgres: Postgres, request: pytest.FixtureRequest) -> AsyncIterator[House]:
+async def house(postgres: Database, request: pytest.FixtureRequest) -> AsyncIterator[House]:
     async with open_house(postgres, KEY) as house:
         yield house
     await trace_holds(postgres.url(), request)
 
 
 @contextlib.asynccontextmanager
-async def open_house(postgres: Postgres, key: Ed25519PrivateKey) -> AsyncIterator[House]:
+async def open_house(postgres: Database, key: Ed25519PrivateKey) -> AsyncIterator[House]:
     """The gatekeeper's parts over this database, signing with this key."""
     owner = await asyncpg.connect(postgres.url())
     stores = {
         name: await Store.open(
-            postgres.url(f"gp_{name}", "secret"), service=name, queries=Queries.of("gatepost_gatekeeper")
+            postgres.url(f"gp_{name}", PASSWORD), service=name, queries=Queries.of("gatepost_gatekeeper")
         )
         for name in ("gatekeeper", "api", "ingest", "sender")
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import smtplib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from email.message import EmailMessage
 from email.utils import make_msgid
 from typing import Any
@@ -17,6 +17,7 @@ from gatepost_ingest.intake import Intake
 from gatepost_ingest.listener import Listener
 from gatepost_ingest.settings import IngestSettings
 from integration.ingest.door import Door, Opens
+from support.cluster import Cluster
 from support.mailroom import KEY, Mailroom
 from support.trace import trace_holds
 
@@ -37,12 +38,8 @@ async def doors() -> AsyncIterator[Opens]:
 
 
 @pytest.fixture(scope="session")
-def _mailroom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mailroom]:
-    room = Mailroom(tmp_path_factory.mktemp("ingest") / "pg")
-    room.start()
-    asyncio.run(room.migrate())
-    yield room
-    room.postgres.stop()
+def _mailroom(cluster: Cluster) -> Mailroom:
+    return Mailroom(cluster.database())
 
 
 class Ingest:

@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from integration.ingest.conftest import Ingest
+from support.cluster import Cluster, running
 from support.mailroom import Mailroom
 
 
 @pytest.fixture
-async def alone(tmp_path: Path) -> AsyncIterator[Ingest]:
-    room = Mailroom(tmp_path / "pg")
-    await asyncio.to_thread(room.start)
-    await room.migrate()
-    made = Ingest(room)
+def mortal(tmp_path: Path) -> Iterator[Cluster]:
+    """A server of this test's own, which it may stop."""
+    with running(tmp_path / "pg") as made:
+        yield made
+
+
+@pytest.fixture
+async def alone(mortal: Cluster) -> AsyncIterator[Ingest]:
+    made = Ingest(Mailroom(mortal.database()))
     await made.start(store_s=10)
     yield made
     await made.close()
-    await room.close()
-    await asyncio.to_thread(room.postgres.stop)
+    await made.room.close()
 
 
 async def test_postgres_away_is_451_and_its_return_is_enough(alone: Any) -> None:
@@ -33,9 +37,9 @@ async def test_postgres_away_is_451_and_its_return_is_enough(alone: Any) -> None
     assert (await alone.send(raw, box["address"]))[0] == 250
 
     other = alone.mail(box["address"], "second")
-    await asyncio.to_thread(alone.room.postgres.stop)
+    await asyncio.to_thread(alone.room.postgres.server.stop)
     away = [await alone.send(other, box["address"]) for _ in range(2)]
-    await asyncio.to_thread(alone.room.postgres.start)
+    await asyncio.to_thread(alone.room.postgres.server.start)
     for _ in range(50):
         code, reply = await alone.send(other, box["address"])
         if code == 250:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -17,7 +16,6 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from gatepost_contracts.email import EmailReceived
 from gatepost_contracts.ids import new_id
-from gatepost_embedded.postgres import Postgres
 from gatepost_notifier.deliver import Deliverer
 from gatepost_notifier.desk import Desk
 from gatepost_notifier.ledger import Ledger
@@ -26,7 +24,7 @@ from gatepost_notifier.wire import Wire
 from gatepost_runtime import seal, unseal
 from gatepost_runtime.targets import Targets
 from gatepost_store import Queries, Store
-from gatepost_store.migrate import ROLES, migrate
+from support.cluster import PASSWORD, Cluster, Database
 from support.trace import trace_holds
 
 KEY = X25519PrivateKey.generate()
@@ -35,15 +33,8 @@ SETTINGS = NotifierSettings(retry_delays_s=(0.05, 0.05, 0.05), timeout_s=1, poll
 
 
 @pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    folder: Path = tmp_path_factory.mktemp("notifier")
-    server = Postgres(folder / "pg", sync_new_files=False)
-    server.start()
-    try:
-        asyncio.run(migrate(server.url(), passwords=dict.fromkeys(ROLES, "secret")))
-        yield server
-    finally:
-        server.stop()
+def postgres(cluster: Cluster) -> Database:
+    return cluster.database()
 
 
 @dataclass
@@ -149,7 +140,7 @@ class House:
 
 
 @pytest.fixture
-async def house(postgres: Postgres, request: pytest.FixtureRequest) -> AsyncIterator[House]:
+async def house(postgres: Database, request: pytest.FixtureRequest) -> AsyncIterator[House]:
     owner = await asyncpg.connect(postgres.url())
     tenant, mailbox = new_id("ten"), new_id("mbx")
     await owner.execute("INSERT INTO tenant (id, name, slug) VALUES ($1, 'Shop', $2)", tenant, tenant)
@@ -159,7 +150,7 @@ async def house(postgres: Postgres, request: pytest.FixtureRequest) -> AsyncIter
             name, tenant, f"{name.lower()}@shop.example",
         )  # fmt: skip
     store = await Store.open(
-        postgres.url("gp_notifier", "secret"), service="notifier", queries=Queries.of("gatepost_notifier")
+        postgres.url("gp_notifier", PASSWORD), service="notifier", queries=Queries.of("gatepost_notifier")
     )
     wire = Wire(timeout_s=1, reply_bytes=65_536, targets=Targets(is_dev=True), in_all=256)
     deliverer = Deliverer(Ledger(store), wire, lambda sealed: unseal(KEY, sealed), SETTINGS)

@@ -11,17 +11,17 @@ import pytest
 from tests.integration.notifier.conftest import House
 
 from gatepost_contracts.ids import new_id
-from gatepost_embedded.postgres import Postgres
 from gatepost_store import Queries, Store
+from support.cluster import PASSWORD, Database
 
 Make = Callable[..., Any]
 EVENTS, THREADS = 20_000, 2_000
 
 
 @pytest.fixture
-async def doors(postgres: Postgres) -> AsyncIterator[Store]:
+async def doors(postgres: Database) -> AsyncIterator[Store]:
     """The API's own role and statements, with which `recover` works."""
-    store = await Store.open(postgres.url("gp_api", "secret"), service="api", queries=Queries.of("gatepost_api"))
+    store = await Store.open(postgres.url("gp_api", PASSWORD), service="api", queries=Queries.of("gatepost_api"))
     yield store
     await store.close()
 

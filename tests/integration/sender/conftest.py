@@ -2,38 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gatepost_embedded.postgres import Postgres
 from gatepost_runtime.keys import make_keys
-from gatepost_store.migrate import migrate
+from support.cluster import PASSWORD, Cluster, Database
 from support.released import World
 from support.smtp_peer import Peer
 from support.trace import check_trace
 
 
 @pytest.fixture(scope="session")
-def _database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, str]]:
-    postgres = Postgres(tmp_path_factory.mktemp("pg"), sync_new_files=False, settings={"fsync": "off"})
-    postgres.start()
-    try:
-        roles = ("ingest", "drafter", "gatekeeper", "sender", "notifier", "api")
-        asyncio.run(migrate(postgres.url(), passwords={f"gp_{role}": "secret" for role in roles}))
-        yield postgres, postgres.url("gp_sender", "secret")
-    finally:
-        postgres.stop()
+def _database(cluster: Cluster) -> Database:
+    return cluster.database()
 
 
 @pytest.fixture
 def world(
-    _database: tuple[Any, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+    _database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> Iterator[World]:
-    postgres, url = _database
+    url = _database.url("gp_sender", PASSWORD)
     make_keys(tmp_path / "keys")
     given = {
         "GATEPOST_ENV": "dev", "GATEPOST_DATABASE_URL": url, "GATEPOST_KEYS_DIR": str(tmp_path / "keys" / "sender"),
@@ -44,11 +35,11 @@ def world(
     }  # fmt: skip
     for name, value in given.items():
         monkeypatch.setenv(name, value)
-    world = World(postgres, tmp_path / "keys", url)
+    world = World(_database, tmp_path / "keys", url)
     yield world
-    check_trace(postgres.url(), request)
+    check_trace(_database.url(), request)
     tables = "attempt, delivery, revision, message, thread, mailbox, suppression, pause, outbox, audit_record, dkim_key"
-    postgres.psql(f"TRUNCATE {tables} CASCADE;")
+    _database.psql(f"TRUNCATE {tables} CASCADE;")
 
 
 @pytest.fixture

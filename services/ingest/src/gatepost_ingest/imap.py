@@ -113,8 +113,11 @@ class Fetcher:
         place = self._begin(mailbox, validity, next_uid)
         can_idle = server.has_capability("IDLE")
         while not self._stop.is_set():
-            place = self._read_new(server, mailbox, place)
-            self._listen(server, can_idle=can_idle)
+            before, place = place, self._read_new(server, mailbox, place)
+            if (
+                place == before
+            ):  # what came while others were read was told then; what comes from now on is told in IDLE
+                self._listen(server, can_idle=can_idle)
 
     def _begin(self, mailbox: Mailbox, validity: int, next_uid: int) -> tuple[int, int, int]:
         """Where to go on; what was there before the account was first read is history, or is left alone."""
