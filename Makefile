@@ -82,7 +82,7 @@ e2e: setup-dev  ## the README's story with real processes
 compat: setup-dev $(VENV)-compat/.done  ## the published clients, in an environment of their own, against real processes
 	$(PYTEST) tests/compat
 properties: setup-dev  ## every operation under generated input: no 5xx, no other tenant's byte, 10,000 bad calls
-	GATEPOST_TEST_EXAMPLES=20 GATEPOST_TEST_BAD_CALLS=10000 $(PYTEST) tests/properties --timeout 1800
+	GATEPOST_TEST_EXAMPLES=20 GATEPOST_TEST_BAD_CALLS=10000 $(PYTEST) tests/properties --timeout 1800 -n 2 --dist loadfile $(ARGS)
 kills: setup-dev  ## SIGKILL of every process under a flow of mail; counts what is lost or doubled
 	$(BIN)/python -m bench.kills $(ARGS)
 	$(BIN)/python -m bench.sender_kills $(SENDER_KILLS)
@@ -94,6 +94,10 @@ hostile: setup-dev  ## 20,000 hostile mails: none raises, none is lost, every by
 bench: setup-dev  ## emails per second, CPU per email, latency, beside the bare limits of the same run
 	$(BIN)/python -m bench.run $(ARGS)
 	$(BIN)/python -m bench.signing
+
+.PHONY: bench-full
+bench-full: bench  ## and what grows: pages of the review queue at 10,000 and at 1,000,000 held drafts (minutes)
+	$(BIN)/python -m bench.review_queue $(QUEUE)
 
 k8s-render:  ## write deploy/k8s/dist from the manifests (needs kubectl)
 	@command -v kubectl >/dev/null || { echo "skipped: kubectl is not here"; exit 0; }; \

@@ -10,6 +10,8 @@ import pytest
 from gatepost_api.access import PUBLIC, routes
 from support.tenants import CANARY
 
+pytestmark = pytest.mark.check
+
 ROUTES = [r for r in routes() if r.scope != (PUBLIC,) and r.command != "wait_for_email" and r.status != 501]
 # a name in a path -> which of the other account's things stands there
 IN_PATH = {

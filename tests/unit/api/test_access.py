@@ -86,6 +86,7 @@ def test_every_row_says_who_may_and_whose_it_is(row: access.Access) -> None:
 
 def test_public_routes_are_few_and_known() -> None:
     assert {r.command for r in routes() if PUBLIC in r.scope} == {
+        "show_approval",
         "show_unsubscribe",
         "unsubscribe",
         "health",

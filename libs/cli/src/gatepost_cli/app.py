@@ -1,61 +1,104 @@
-"""The `gatepost` command: one table of words, each module loaded when its word is said."""
+"""The `gatepost` command: what there is, by name and sentence; a command's own module is read when it is asked for."""
 
 from __future__ import annotations
 
+import importlib
 import sys
-from importlib import import_module
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command, get_group
 
-from gatepost_client.errors import MultiMailError
-
-COMMANDS = {
-    "up": "up:up", "demo": "demo:demo", "review": "review:review",
-    "send": "mails:send", "inbox": "mails:inbox", "pending": "mails:pending", "decide": "mails:decide",
-    "listen": "mails:listen", "why": "why:why", "mcp": "mcp:mcp",
-    "status": "status:status", "probe": "probe:probe", "doctor": "doctor:doctor",
-    "pause": "stopping:pause", "resume": "stopping:resume", "pauses": "stopping:pauses",
-    "mode": "autonomy:mode", "evidence": "autonomy:evidence", "dry-run": "autonomy:dry_run",
-    "migrate": "broker:migrate", "reconcile": "reconcile:reconcile", "replay": "replay:replay",
-    "new-consumer": "new_consumer:new_consumer",
-    "upgrade": "autonomy:upgrade", "category": "autonomy:category", "allow": "autonomy:allow", "audit": "audit:audit",
-    "import": "history:imports", "keys": "credentials:keys", "mailbox": "credentials:mailbox",
-    "streams": "broker:streams", "events": "broker:events", "dead": "dead:dead",
-    "domains": "domains:domains", "suppression": "suppression:suppression", "thread": "threads:thread",
+# name -> (module, what it defines, the first sentence of its help). A test holds each sentence against the command's own.
+PLACES: dict[str, tuple[str, str, str]] = {
+    "up": ("up", "up", "Run everything here: six services, NATS, Postgres, a demo mailbox and a mail catcher. Ctrl-C stops all of it."),
+    "demo": ("demo", "demo", "Send a real mail through a running Gatepost, approve the draft, and show what left."),
+    "review": ("review", "review", "Look at what the gate holds, and decide."),
+    # -- daily work
+    "send": ("mails", "send", "Write a mail as the agent; the gate holds it or lets it go."),
+    "inbox": ("mails", "inbox", "List mails, newest first."),
+    "pending": ("mails", "pending", "List what waits for a person."),
+    "decide": ("mails", "decide", "Approve or reject one mail as the reviewer, as it stands now."),
+    "listen": ("listening", "listen", "Follow events as they happen, and hand each to a program on this machine."),
+    "why": ("why", "why", "Tell what happened to one mail, step by step, by whom and on which grounds."),
+    "mcp": ("mcp", "mcp", "Serve MCP on standard input and output."),
+    # -- the house
+    "status": ("status", "status", "Tell what is left to do, by stage."),
+    "probe": ("probe", "probe", "Send a mail in, answer it as the agent, withdraw the answer, and tell which step failed. Nothing leaves."),
+    "doctor": ("doctor", "doctor", "Look for the usual misconfigurations and say how to mend each. Status 1 when something is wrong."),
+    "pause": ("stopping", "pause", "Stop every new attempt, within seconds. Anyone may; what is on the wire ends."),
+    "resume": ("stopping", "resume", "Let attempts go on again. An operator's act."),
+    "pauses": ("stopping", "pauses", "What is stopped, since when, by whom and why."),
+    "mode": ("autonomy", "mode", "Show or set how far a mailbox may go by itself, as an operator."),
+    "evidence": ("autonomy", "evidence",
+        "What people's reviews prove of each category, at 95 %, and how many more clean reviews are needed."),
+    "dry-run": ("autonomy", "dry_run", "What another policy would have done with the past days. Nothing is changed."),
+    "migrate": ("broker", "migrate", "Bring the database to the schema of this release; safe to run again."),
+    "reconcile": ("reconcile", "reconcile",
+        "Compare the tables with the streams and publish what is missing; safe at any time, and again."),
+    "replay": ("replay", "replay", "Run past events through a service's handler, touching nothing, and show what differs from then."),
+    "new-consumer": ("new_consumer", "new_consumer",
+        "Make a package that handles an event: settings, handler, tests against a real broker, Dockerfile, manifest."),
+    # -- groups
+    "upgrade": ("autonomy", "upgrade", "Ask for a looser mode, and redeem the code that the oversight address got."),
+    "category": ("autonomy", "category", "Categories of mail: which mail is of one, and how far its answers may go."),
+    "allow": ("autonomy", "allow", "Recipients to whom mail goes its own way."),
+    "audit": ("audit", "audit", "The log: export it, verify it, witness it."),
+    "import": ("history", "imports", "Bring mail of the past in: from mbox, maildir or .eml files."),
+    "keys": ("credentials", "keys", "API keys: list, make, revoke."),
+    "mailbox": ("credentials", "mailbox", "Mailboxes: list, make, give knowledge."),
+    "streams": ("broker", "streams", "Streams and durables: one declaration, one writer."),
+    "events": ("broker", "events", "Events as they are published."),
+    "dead": ("dead", "dead", "Dead letters: events that could not be handled."),
+    "domains": ("domains", "domains", "Domains: records to publish, verification, DKIM keys."),
+    "suppression": ("suppression", "suppression", "Whom nobody here writes to: list, add, remove, import, export."),
+    "thread": ("threads", "thread", "Read a conversation; merge and split threads, and take a move back."),
 }  # fmt: skip
-"""Word: where its function, or the group of its commands, stands."""
 
 
-class Words(TyperGroup):
-    """The commands of the table. Loading all of them takes a second, which one command need not wait for."""
+class OnDemand(TyperGroup):
+    """A group whose commands are read when they run; a list of them needs their sentences alone."""
 
-    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
-        """In the order of the table."""
-        return list(COMMANDS)
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands = {name: TyperCommand(name, help=sentence) for name, (_, _, sentence) in PLACES.items()}
+        self._is_listing = False
 
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
-        """The command behind a word; None where there is none."""
-        if cmd_name not in COMMANDS:
-            return None
-        module, _, attribute = COMMANDS[cmd_name].partition(":")
-        found = getattr(import_module(f"gatepost_cli.{module}"), attribute)
-        if isinstance(found, typer.Typer):
-            group = typer.main.get_group(found)
-            group.name = cmd_name
-            return group
-        alone = typer.Typer(add_completion=False)
-        alone.command(cmd_name)(found)
-        return typer.main.get_command(alone)
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command itself, or where only a list is made its name and sentence."""
+        if self._is_listing or cmd_name not in PLACES:
+            return super().get_command(ctx, cmd_name)
+        return loaded(cmd_name)
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Help of the whole."""
+        self._is_listing = True
+        super().format_help(ctx, formatter)
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> Any:
+        """Names that begin so."""
+        self._is_listing = True
+        return super().shell_complete(ctx, incomplete)
+
+
+def loaded(name: str) -> Any:
+    """A command or group of commands, from its module."""
+    module, attribute, _ = PLACES[name]
+    found = getattr(importlib.import_module(f"gatepost_cli.{module}"), attribute)
+    if isinstance(found, typer.Typer):
+        group = get_group(found)
+        group.name = name
+        return group
+    alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    alone.command(name)(found)
+    return get_command(alone)
 
 
 app = typer.Typer(
-    cls=Words,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
+    cls=OnDemand, no_args_is_help=True, pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-)
+)  # fmt: skip
 
 
 @app.callback()
@@ -67,6 +110,10 @@ def main() -> None:
     """Run the command line; a refusal of the service is told in its own words."""
     try:
         app()
-    except MultiMailError as refusal:
-        typer.secho(str(refusal), err=True, fg="red")
+    except Exception as reason:
+        from gatepost_client.errors import MultiMailError
+
+        if not isinstance(reason, MultiMailError):
+            raise
+        typer.secho(str(reason), err=True, fg="red")
         sys.exit(1)

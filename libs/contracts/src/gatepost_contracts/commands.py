@@ -178,6 +178,26 @@ class RedeemUpgrade(Command):
     covers_ask: bool = False
 
 
+class RequestApproval(Command):
+    """Ask for the code of an administrative act: it goes to the oversight address, and nothing changes."""
+
+    name: ClassVar[str] = "request_approval"
+
+    action: str = Field(max_length=60, description="The command that is asked for.")
+    request_sha256: Sha256 = Field(description="Of its canonical parameters: the code is good for these alone.")
+    said: str = Field("", max_length=2000, description="The parameters, as the person reads them.")
+
+
+class RedeemApproval(Command):
+    """Redeem that code, with the key that asked, for what was asked."""
+
+    name: ClassVar[str] = "redeem_approval"
+
+    action: str = Field(max_length=60)
+    request_sha256: Sha256
+    code: str = Field(min_length=1, max_length=40, repr=False)
+
+
 class RemoveSuppression(Command):
     """Let mail go to an address again; only an operator may."""
 
@@ -252,6 +272,8 @@ COMMANDS: dict[str, type[Command]] = {
         LiftHold,
         RequestUpgrade,
         RedeemUpgrade,
+        RequestApproval,
+        RedeemApproval,
         RemoveSuppression,
         MoveMails,
         DomainKey,

@@ -39,6 +39,7 @@ GRANT UPDATE (tags, metadata, read_at, archived_at, user_label, person_tags, sen
 GRANT INSERT, UPDATE, DELETE ON review_claim, rate_window TO gp_api;
 GRANT UPDATE (undo_window_s, expires_after_s, rounds_max) ON mailbox TO gp_api; -- an operator's limits
 GRANT INSERT, UPDATE ON api_use TO gp_api;
+GRANT INSERT, DELETE, UPDATE (used_at) ON approval_link TO gp_api;
 GRANT INSERT ON feedback TO gp_api;
 GRANT INSERT, UPDATE ON api_key, principal, contact, seen, domain TO gp_api;
 GRANT DELETE ON contact, domain TO gp_api;
@@ -65,6 +66,7 @@ GRANT UPDATE (merged_into) ON thread TO gp_gatekeeper;
 GRANT INSERT ON thread_move TO gp_gatekeeper;
 GRANT UPDATE (mode, ceiling, two_person, policy_block, covers_ask) ON mailbox TO gp_gatekeeper;
 GRANT INSERT, UPDATE ON pause, mode_grant, upgrade_request TO gp_gatekeeper;
+GRANT INSERT, DELETE, UPDATE (tries, redeemed_at) ON approval_request TO gp_gatekeeper; -- codes for administrative acts
 GRANT INSERT ON category_rule TO gp_gatekeeper;
 GRANT INSERT ON decision TO gp_gatekeeper;
 GRANT DELETE ON suppression TO gp_gatekeeper;

@@ -31,6 +31,7 @@ class Access:
     status: int = 200
     secret: tuple[str, ...] = ()
     doc: str = ""
+    code: tuple[str, ...] = ()  # given any of these fields, or always (*): a key but the operator's first needs a code
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class Route:
     status: int
     secret: tuple[str, ...]
     doc: str
+    code: tuple[str, ...] = ()
 
 
 M, E = "/v1/mailboxes/{mailbox}", "/v1/mailboxes/{mailbox}/emails/{message_id}"
@@ -119,6 +121,8 @@ ACCESS: tuple[Access, ...] = (
            doc="One event again."),
     Access("why", (SEE,), "message.tenant_id", rest=(("GET", "/v1/emails/{message_id}/why"),),
            doc="The chain of verdicts on one mail."),
+    Access("get_bundle", (DECIDE, ADMIN), "message.tenant_id", rest=(("GET", "/v1/emails/{message_id}/bundle"),),
+           doc="One mail's whole file: thread, revisions, decisions, grant, attempts, and the proof of each step."),
     Access("resolve", (PERSON,), "message.tenant_id", mutates=True,
            rest=(("POST", "/v1/emails/{message_id}/resolve"),), doc="Say what became of an uncertain mail."),
     # -- oversight --------------------------------------------------------------------------------------------------
@@ -133,6 +137,13 @@ ACCESS: tuple[Access, ...] = (
            doc="Take a draft for a while, so that nobody else works on it."),
     Access("release_claim", (DECIDE,), "message.tenant_id", mutates=True, rest=(("POST", "/v1/oversight/release"),),
            doc="Give a draft back that was taken."),
+    Access("make_approval_link", (DECIDE, OPERATOR), "message.tenant_id", mutates=True, status=201, secret=("url",),
+           rest=(("POST", "/v1/emails/{message_id}/approval-link"),),
+           doc="A link to the page of one draft that waits; it ends with its life or with the decision."),
+    Access("show_approval", (PUBLIC,), "token", rest=(("GET", "/v1/approve/{token}"),),
+           doc="The page of one draft: original, thread, draft, reasons. Looking changes nothing."),
+    Access("approve_by_link", (DECIDE,), "token", mutates=True, outward=True, rest=(("POST", "/v1/approve/{token}"),),
+           doc="Decide on what the page showed, with a reviewer's own key."),
     Access("create_pause", (ANY_KEY,), "pause.tenant_id", mutates=True, status=201, rest=(("POST", "/v1/pauses"),),
            doc="Stop every new attempt. Anyone may."),
     Access("list_pauses", (READ,), "pause.tenant_id", rest=(("GET", "/v1/pauses"),), doc="Pauses in force."),
@@ -142,13 +153,14 @@ ACCESS: tuple[Access, ...] = (
     Access("list_mailboxes", (READ,), "mailbox.tenant_id", rest=(("GET", "/v1/mailboxes"),), rpc="list_mailboxes",
            doc="The mailboxes of the account."),
     Access("create_mailbox", (ADMIN,), "tenant.id", mutates=True, status=201, rest=(("POST", "/v1/mailboxes"),),
-           rpc="create_mailbox", doc="Make a mailbox."),
+           rpc="create_mailbox", code=("*",), doc="Make a mailbox."),
     Access("get_mailbox", (READ,), "mailbox.tenant_id", rest=(("GET", M),), doc="One mailbox."),
     Access("update_mailbox", (ADMIN, SEND, DECIDE), "mailbox.tenant_id", mutates=True,
            rest=(("PATCH", M), ("PATCH", f"{M}/configure")), rpc=("update_mailbox", "configure_mailbox"),
+           code=("auto_cc", "auto_bcc", "webhook_url", "oversight_webhook_url"),
            doc="Change a mailbox; a stricter mode needs no operator."),
     Access("delete_mailbox", (ADMIN,), "mailbox.tenant_id", mutates=True, rest=(("DELETE", M),), rpc="delete_mailbox",
-           doc="End a mailbox; its address is never given again, its mail stays."),
+           code=("*",), doc="End a mailbox; its address is never given again, its mail stays."),
     Access("restore_mailbox", (OPERATOR,), "mailbox.tenant_id", mutates=True, rest=(("POST", f"{M}/restore"),),
            doc="Take the end of a mailbox back."),
     # -- autonomy ---------------------------------------------------------------------------------------------------
@@ -185,11 +197,11 @@ ACCESS: tuple[Access, ...] = (
            rpc="list_webhooks", doc="The webhook subscriptions."),
     Access("create_webhook", (ADMIN,), "tenant.id", mutates=True, status=201, secret=("signing_secret", "secret"),
            rest=(("POST", "/v1/webhooks"), ("POST", "/webhooks")), rpc="create_webhook",
-           doc="Subscribe a URL to events."),
+           code=("*",), doc="Subscribe a URL to events."),
     Access("get_webhook", (ADMIN,), "endpoint.tenant_id", rest=(("GET", "/v1/webhooks/{id}"),),
            doc="One subscription."),
     Access("update_webhook", (ADMIN,), "endpoint.tenant_id", mutates=True, rest=(("PATCH", "/v1/webhooks/{id}"),),
-           doc="Change a subscription."),
+           code=("url",), doc="Change a subscription."),
     Access("delete_webhook", (ADMIN,), "endpoint.tenant_id", mutates=True, rest=(("DELETE", "/v1/webhooks/{id}"),),
            rpc="delete_webhook", doc="End a subscription."),
     Access("rotate_webhook_secret", (ADMIN,), "endpoint.tenant_id", mutates=True, secret=("signing_secret", "secret"),
@@ -210,11 +222,11 @@ ACCESS: tuple[Access, ...] = (
     Access("list_api_keys", (ADMIN,), "api_key.tenant_id", rest=(("GET", "/v1/api-keys"),), rpc="list_api_keys",
            doc="The keys of the account, without the keys themselves."),
     Access("create_api_key", (ADMIN,), "tenant.id", mutates=True, status=201, secret=("api_key", "key"),
-           rest=(("POST", "/v1/api-keys"),), rpc="create_api_key", doc="Make a key; it is shown once."),
+           rest=(("POST", "/v1/api-keys"),), rpc="create_api_key", code=("*",), doc="Make a key; it is shown once."),
     Access("update_api_key", (ADMIN,), "api_key.tenant_id", mutates=True, rest=(("PATCH", "/v1/api-keys/{id}"),),
            doc="Rename a key, or take scopes from it. More scopes are a new key."),
     Access("revoke_api_key", (ADMIN,), "api_key.tenant_id", mutates=True, rest=(("DELETE", "/v1/api-keys/{id}"),),
-           rpc="revoke_api_key", doc="Revoke a key at once."),
+           rpc="revoke_api_key", code=("*",), doc="Revoke a key at once."),
     # -- contacts ---------------------------------------------------------------------------------------------------
     Access("search_contacts", (READ,), "contact.tenant_id", rest=(("GET", "/v1/contacts"),), rpc="search_contacts",
            doc="People this account knows."),
@@ -276,7 +288,7 @@ ACCESS: tuple[Access, ...] = (
     Access("get_account", (READ,), "tenant.id", rest=(("GET", "/v1/account"),), rpc="get_account",
            doc="The account."),
     Access("update_account", (ADMIN,), "tenant.id", mutates=True, rest=(("PATCH", "/v1/account"),),
-           rpc="update_account", doc="Name, oversight address and postal address of the account."),
+           rpc="update_account", code=("oversight_email",), doc="Name, oversight address and postal address of the account."),
     Access("get_usage", (READ,), "tenant.id", rest=(("GET", "/v1/usage"),), rpc="get_usage",
            doc="How many mails, calls and decisions, in all or by day."),
     Access("stats", (READ,), "message.tenant_id", rest=(("GET", "/v1/stats"),),
@@ -326,6 +338,7 @@ ACCESS: tuple[Access, ...] = (
 )  # fmt: skip
 
 _DOORS: dict[str, Door] = {
+    "show_approval": "token", "approve_by_link": "token",
     "show_unsubscribe": "token", "unsubscribe": "token", "health": "meta", "openapi": "meta", "oauth_resource": "meta",
     "signing_keys": "meta", "verify_page": "meta", "open_attachment": "token",
 }  # fmt: skip
@@ -345,4 +358,4 @@ def _of(row: Access) -> Iterator[Route]:
     for door, method, path in paths:
         spoken: Door = "rpc" if path == "/webhooks" else door
         yield Route(spoken, method, path, row.command, row.scope, row.tenant, row.mutates, row.outward, row.status,
-                    row.secret, row.doc)  # fmt: skip
+                    row.secret, row.doc, row.code)  # fmt: skip

@@ -41,6 +41,7 @@ async def wire(service: Service) -> Wired:
         await service.store.execute("forget_requests", settings.idempotency_h)
         await service.store.execute("forget_windows")
         await service.store.execute("forget_claims")
+        await service.store.execute("forget_approval_links")
 
     live = Live(lambda: service.broker.client, service.stopping)
 

@@ -64,7 +64,6 @@ async def _shown(office: Office, call: Call, mailbox_id: str) -> dict[str, Any]:
 
 async def create_mailbox(office: Office, call: Call) -> Reply:
     """Make one. It starts at gated_send, or stricter where asked; looser is an operator's separate act."""
-    _first_key(call)
     fields = call.fields
     address = await _address(office, call, fields.must("address", most=320).strip().lower())
     asked = mode_of(fields.text("oversight_mode"))
@@ -123,11 +122,8 @@ async def update_mailbox(office: Office, call: Call) -> Reply:
     others = [name for name in _SETTINGS if name in fields]
     if others or any(name in fields for name in FIELDS):
         call.caller.demand(("admin",))
-    if any(
-        name in fields
-        for name in ("webhook_url", "oversight_webhook_url", "auto_cc", "auto_bcc", "ai_disclosure", *_LIMITS)
-    ):
-        _first_key(call)
+    if any(name in fields for name in _OPERATORS) and not call.caller.is_operator:
+        raise Refusal("operator_redeems")
     timing = fields.text("default_gate_timing")
     if timing is not None and timing not in _TIMINGS:
         raise invalid("default_gate_timing", "must be gate_first or schedule_first")
@@ -163,6 +159,7 @@ _SETTINGS = (
     "ai_disclosure", "default_gate_timing", "scheduling_enabled", "mcp_configured", "drafting",
     "undo_window_s", "expires_after_s", "rounds_max",
 )  # fmt: skip
+_OPERATORS = ("webhook_url", "oversight_webhook_url", "ai_disclosure", "undo_window_s", "expires_after_s", "rounds_max")
 _LIMITS = {"undo_window_s": (0, 86_400), "expires_after_s": (60, 7_776_000), "rounds_max": (0, 20)}
 
 
@@ -214,15 +211,8 @@ def _one_address(call: Call, name: str) -> str | None:
     return found[0] if found else None
 
 
-def _first_key(call: Call) -> None:
-    """Administrative acts need a code, which the operator's own key does not."""
-    if not call.caller.is_operator:
-        raise Refusal("operator_redeems")
-
-
 async def delete_mailbox(office: Office, call: Call) -> Reply:
     """End one. Its mail stays, its address is never given again, and an operator may take the end back."""
-    _first_key(call)
     row = await office.mailbox(call)
     if row is None:
         raise invalid("mailbox", "is missing", "Name the mailbox by id or address.")

@@ -28,6 +28,7 @@ class Caller:
     prefix: str
     scopes: frozenset[str]
     mailbox_ids: tuple[str, ...] = ()
+    is_first: bool = False  # the operator's oldest key: administrative acts by it need no code
 
     @property
     def roles(self) -> frozenset[Role]:
@@ -154,5 +155,5 @@ def new_key(prefix: str) -> str:
 def _caller(row: Any) -> Caller:
     return Caller(
         row["id"], row["tenant_id"], row["principal_id"], row["kind"], row["principal_name"], row["prefix"],
-        frozenset(row["scopes"]), tuple(row["mailbox_ids"]),
+        frozenset(row["scopes"]), tuple(row["mailbox_ids"]), bool(row["is_first"]),
     )  # fmt: skip

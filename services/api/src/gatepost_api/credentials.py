@@ -35,8 +35,6 @@ async def list_api_keys(office: Office, call: Call) -> Reply:
 async def create_api_key(office: Office, call: Call) -> Reply:
     """Make one, for a new principal or a known one of the right kind. It is shown once."""
     fields, tenant = call.fields, call.caller.tenant_id
-    if not call.caller.is_operator:
-        raise Refusal("operator_redeems")
     name = fields.must("name", most=200)
     scopes = fields.words("scopes") or ("read", "send")
     if unknown := [scope for scope in scopes if scope not in SCOPES]:
@@ -48,6 +46,8 @@ async def create_api_key(office: Office, call: Call) -> Reply:
     kind = known["kind"] if known else fields.text("kind") or ("person" if "oversight" in scopes else "agent")
     if kind not in {"agent", "person", "service"}:
         raise invalid("kind", "must be agent, person or service")
+    if kind == "person" and {"admin", "oversight"} & set(scopes) and not call.caller.is_operator:
+        raise Refusal("operator_redeems", "Only an operator makes the keys of operators and reviewers.")
     if why := scope_conflict(scopes, kind):
         raise Refusal("scope_conflict", why[0].upper() + why[1:] + ".")
     principal = known["id"] if known else new_id("prn")
@@ -89,8 +89,6 @@ async def update_api_key(office: Office, call: Call) -> Reply:
 
 async def revoke_api_key(office: Office, call: Call) -> Reply:
     """Revoke one at once."""
-    if not call.caller.is_operator:
-        raise Refusal("operator_redeems")
     key_id = call.fields.must("id")
     if key_id == call.caller.key_id:
         raise Refusal("invalid_request", "A key does not revoke itself.", hint="Use another operator's key.")

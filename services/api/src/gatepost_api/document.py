@@ -58,7 +58,17 @@ HOLDS: dict[str, tuple[str, ...]] = {
     "get_audit_log": ("entries", *_PAGE), "health": ("status",), "list_allowlist": ("entries", "allowlist"),
 }  # fmt: skip
 # commands whose success is no JSON document
-_RAW = frozenset({"download_attachment", "show_unsubscribe", "unsubscribe", "export_audit_log"})
+_RAW = frozenset(
+    {
+        "download_attachment",
+        "show_unsubscribe",
+        "unsubscribe",
+        "export_audit_log",
+        "show_approval",
+        "approve_by_link",
+        "verify_page",
+    }
+)
 
 
 def operation(route: Route) -> dict[str, Any]:

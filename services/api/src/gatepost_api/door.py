@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from html import escape
 from typing import Any
 
 import orjson
@@ -18,6 +20,7 @@ from gatepost_api import document
 from gatepost_api.access import PUBLIC, Route, routes
 from gatepost_api.commands import COMMANDS, CommandFunction
 from gatepost_api.errors import Refusal
+from gatepost_api.machine import page
 from gatepost_api.mcp_door import PATH, McpDoor
 from gatepost_api.obeying import obey
 from gatepost_api.office import NOBODY, Call, Office, Reply
@@ -78,13 +81,18 @@ def _endpoint(office: Office, route: Route, command: CommandFunction) -> Endpoin
 
 
 async def _answer(office: Office, route: Route, command: CommandFunction, request: Request) -> Response:
-    caller = NOBODY
+    caller, read = NOBODY, None
+    request.scope["gatepost.page"] = route.door == "token" and "text/html" in request.headers.get("accept", "")
     if route.scope != (PUBLIC,):
-        caller = await office.keys.caller(request.headers)
+        headers: Mapping[str, str] = request.headers
+        if route.door == "token":  # a page carries its key in the form: there is no cookie that another site could use
+            read = await fields_of(route, request, office.settings)
+            headers = {"x-api-key": read[0].text("key", most=500) or ""}
+        caller = await office.keys.caller(headers)
         caller.demand(route.scope)
         standing = await office.limits.spend(f"key:{caller.key_id}", most=office.settings.rate_per_minute, seconds=60)
         request.scope["gatepost.standing"].update(standing.headers if standing else {})
-    fields, asked = await fields_of(route, request, office.settings)
+    fields, asked = read or await fields_of(route, request, office.settings)
     call = Call(route, caller, fields, dict(request.headers), is_head=bool(request.scope.get("gatepost.head")))
     reply = await obey(office, call, asked, command)
     return _response(reply, route.status)
@@ -107,7 +115,8 @@ def _json(status: int, body: Mapping[str, Any], headers: Mapping[str, str]) -> R
 async def _refused(request: Request, reason: Exception) -> Response:
     assert isinstance(reason, Refusal)  # noqa: S101 (the handler is registered for this type)
     if request.scope.get("gatepost.page"):
-        log.info("a page was refused", code=reason.code)
+        told = page("Not done", f"<p><b>{escape(reason.error)}</b> {escape(reason.hint)}</p>")
+        return _response(replace(told, headers={**told.headers, **reason.headers}), reason.status)
     return _json(reason.status, {**reason.body(), "request_id": request.scope.get("gatepost.id", "")}, reason.headers)
 
 

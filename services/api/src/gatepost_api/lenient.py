@@ -102,6 +102,15 @@ class Fields:
             for name, value in source.items():
                 self._values.setdefault(self._names.get(name, name), []).append((name, value))
 
+    def of(self, command: str, **settled: Any) -> Fields:
+        """The same fields as another command reads them; what is settled was not for the caller to say."""
+        given = {name: value for values in self._values.values() for name, value in values}
+        return Fields(command, {**{name: value for name, value in given.items() if name not in MAIL}, **settled})
+
+    def said(self) -> dict[str, Any]:
+        """What was given, by canonical names."""
+        return {field: values[0][1] for field, values in self._values.items() if values}
+
     def __contains__(self, field: str) -> bool:
         return field in self._values
 

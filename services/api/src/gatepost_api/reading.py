@@ -92,11 +92,12 @@ async def read_email(office: Office, call: Call) -> Reply:
     if marks and mail["direction"] == "inbound" and mail["state"] == "received" and mail["read_at"] is None:
         await office.store.execute("mark_read", caller.tenant_id, message_id)
     view = email_view(mail, office.eyes(call))
-    view["attempts"] = await _attempts(office, call, message_id) if mail["release"] else []
+    view["attempts"] = await attempts_of(office, call, message_id) if mail["release"] else []
     return Reply(view)
 
 
-async def _attempts(office: Office, call: Call, message_id: str) -> list[dict[str, Any]]:
+async def attempts_of(office: Office, call: Call, message_id: str) -> list[dict[str, Any]]:
+    """Every try of a mail on the wire."""
     rows = await office.store.fetch("attempts", call.caller.tenant_id, [message_id])
     return [
         {"delivery_id": a["delivery_id"], "recipient": a["recipient"], "n": a["n"], "at": iso(a["at"]), "stage": a["stage"],
@@ -184,8 +185,7 @@ def _tags(message_id: str, tags: dict[str, str] | None) -> dict[str, Any]:
 async def why(office: Office, call: Call) -> Reply:
     """The audit records of a mail as a chain: what moved it, who, on which grounds."""
     mail = await office.mail(call, call.fields.must("message_id"))
-    rows = await office.store.fetch("why", call.caller.tenant_id, mail["id"])
-    chain = [_link(json.loads(row["record"])) for row in rows]
+    chain = await chain_of(office, call, mail["id"])
     told = [dict(row) for row in await office.store.fetch("webhooks_of", call.caller.tenant_id, mail["id"])]
     return Reply(
         {
@@ -198,6 +198,12 @@ async def why(office: Office, call: Call) -> Reply:
             "webhooks_note": "" if told else "No subscription matched the events of this mail.",
         }
     )
+
+
+async def chain_of(office: Office, call: Call, message_id: str) -> list[dict[str, Any]]:
+    """The audit records of a mail, in order."""
+    rows = await office.store.fetch("why", call.caller.tenant_id, message_id)
+    return [_link(json.loads(row["record"])) for row in rows]
 
 
 def _link(record: dict[str, Any]) -> dict[str, Any]:

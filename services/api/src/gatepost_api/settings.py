@@ -24,6 +24,9 @@ class ApiSettings(BaseSettings):
     )
     wait_delivered_s: float = Field(2.0, ge=0, le=10, description="How long an approval waits to see the delivery.")
     content_dedupe_s: int = Field(60, ge=0, description="Equal content from one caller is one mail within this time.")
+    approval_link_s: int = Field(
+        86_400, ge=60, le=604_800, description="How long a link to the page of a draft is good."
+    )
     rate_per_minute: int = Field(
         6000, ge=0, description="Calls of one key in a minute, over all replicas; 0: no limit."
     )

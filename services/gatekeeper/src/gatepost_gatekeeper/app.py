@@ -12,8 +12,10 @@ from gatepost_contracts.commands import (
     MoveMails,
     Pause,
     PlaceHold,
+    RedeemApproval,
     RedeemUpgrade,
     RemoveSuppression,
+    RequestApproval,
     RequestUpgrade,
     Resolve,
     Resume,
@@ -22,6 +24,7 @@ from gatepost_contracts.commands import (
     SetRule,
     SetTwoPerson,
 )  # fmt: skip
+from gatepost_gatekeeper.approvals import Approvals
 from gatepost_gatekeeper.auditor import Auditor
 from gatepost_gatekeeper.decisions import Decisions
 from gatepost_gatekeeper.desk import Desk
@@ -70,13 +73,17 @@ async def wire(service: Service) -> Wired:
     world_steps = WorldSteps(steps)
     world, granting = World(world_steps), Granting(world_steps)
     upgrades = Upgrades(world_steps, notices, grants.derived("upgrade code"), public_url)
+    approvals = Approvals(service.store, notices, grants.derived("approval code"))
     people = People(
         world_steps, receipts, mail_days=settings.retain_mail_days, webhook_days=settings.retain_webhook_days,
         words_days=settings.retain_words_days,
     )  # fmt: skip
     timers = Timers(
         steps, desk, sweep_s=settings.sweep_s, stuck_after_s=settings.stuck_after_s,
-        chores=(upgrades.sweep, quality.sweep, telling.digest, people.sweep, Reach(service.store, service.registry).sweep),
+        chores=(
+            upgrades.sweep, approvals.sweep, quality.sweep, telling.digest, people.sweep,
+            Reach(service.store, service.registry).sweep,
+        ),
     )  # fmt: skip
     sequencer = Sequencer(service.store, service.keys.checkpoint_private, home, checkpoint_s=settings.checkpoint_s)
     writer = LogWriter(service.store, sequencer, service.registry, interval_s=settings.audit_interval_s)
@@ -102,6 +109,8 @@ async def wire(service: Service) -> Wired:
             LiftHold: people.lift_hold,
             RequestUpgrade: upgrades.request,
             RedeemUpgrade: upgrades.redeem,
+            RequestApproval: approvals.request,
+            RedeemApproval: approvals.redeem,
             RemoveSuppression: world.remove_suppression,
             MoveMails: Threads(world_steps).move,
         },

@@ -298,6 +298,28 @@ UPDATE upgrade_request SET tries = tries + 1
  WHERE mailbox_id = $1 AND redeemed_at IS NULL AND expires_at > now() AND tries <= 5
 RETURNING id, mode, code_sha256;
 
+-- ask_approval --
+-- A request for an administrative act's code, unless this key has asked too often in the past hour ($9).
+INSERT INTO approval_request (id, tenant_id, key_id, action, request_sha256, code_sha256, created_at, expires_at)
+SELECT $1, $2, $3, $4, $5, $6, $7::timestamptz, $8
+ WHERE (SELECT count(*) FROM approval_request a WHERE a.key_id = $3 AND a.created_at > $7::timestamptz - interval '1 hour') < $9::integer
+RETURNING id;
+
+-- key_name --
+SELECT name FROM api_key WHERE id = $1;
+
+-- count_approval_try --
+-- The open requests of this key for this very act; the try is counted on each of them first.
+UPDATE approval_request SET tries = tries + 1
+ WHERE key_id = $1 AND action = $2 AND request_sha256 = $3 AND redeemed_at IS NULL AND expires_at > now() AND tries < 5
+RETURNING id, code_sha256;
+
+-- redeem_approval --
+UPDATE approval_request SET redeemed_at = now() WHERE id = $1 AND redeemed_at IS NULL RETURNING id;
+
+-- forget_approvals --
+DELETE FROM approval_request WHERE expires_at < now() - interval '7 days';
+
 -- redeemed_by_command --
 -- The request that this very command has redeemed.
 SELECT u.id, u.mode, u.code_sha256

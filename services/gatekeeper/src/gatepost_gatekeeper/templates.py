@@ -1,4 +1,8 @@
-"""The fixed texts of system mail. Only our own names and numbers get in: nothing that an agent or a sender wrote."""
+"""The fixed texts of system mail. Only our own names and numbers get in: nothing that an agent or a sender wrote.
+
+One exception: the code of an administrative act stands beside what was asked, line by line as quoted code, because a
+person who cannot see what a code is good for cannot decide on it.
+"""
 
 from __future__ import annotations
 
@@ -37,6 +41,26 @@ For example:
 or `POST {url}/v1/mailboxes/{address}/upgrade` with `{{"code": "..."}}`. Look at `gatepost evidence {address}` first.
 
 If you do not want it, do nothing.""")  # fmt: skip
+
+
+def approval_code(action: str, said: str, key_name: str, code: str, expires_at: datetime) -> Text:
+    """The one-time code of an administrative act, with what exactly it is good for."""
+    asked = "\n".join(f"    {_plain(line)}" for line in (f"act: {action}", f"key: {key_name}", *said.splitlines()[:40]))
+    return Text("approval_code", f"A key asks to {action.replace('_', ' ')}", f"""\
+A key of this account asks for this, and nothing has been done:
+
+{asked}
+
+If you want it, give this code to whoever uses the key, before {_said(expires_at)}. It is good once, for exactly this:
+
+    {code}
+
+If you do not want it, do nothing; look at the key with `gatepost keys list`.""")  # fmt: skip
+
+
+def _plain(line: str) -> str:
+    """A line of what was asked: printable, short, nothing that leaves its line."""
+    return "".join(c if c.isprintable() else "?" for c in line)[:200]
 
 
 def demoted(address: str, category: str, mode: str, previous: str) -> Text:

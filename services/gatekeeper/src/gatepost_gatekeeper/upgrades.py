@@ -6,26 +6,21 @@ mail loses nothing, and the database holds only its hash. It lives a day, is goo
 
 from __future__ import annotations
 
-import hashlib
 import hmac
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from gatepost_contracts.commands import CommandReply, RedeemUpgrade, RequestUpgrade
 from gatepost_contracts.ids import new_id
 from gatepost_gatekeeper.answers import not_found, refusal
 from gatepost_gatekeeper.caller import caller_of
+from gatepost_gatekeeper.codes import LIFE, code_of, digest_of, masked, normalised, shown
 from gatepost_gatekeeper.decisions import unknown_caller
 from gatepost_gatekeeper.notices import Notices
 from gatepost_gatekeeper.said import iso
 from gatepost_gatekeeper.templates import upgrade_code
 from gatepost_gatekeeper.world_steps import WorldSteps
 from gatepost_oversight.mode import LEVELS
-
-LIFE = timedelta(hours=24)
-_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_ALIKE = str.maketrans({"O": "0", "I": "1", "L": "1"})
-_LETTERS = 12
 
 
 class Upgrades:
@@ -114,26 +109,4 @@ class Upgrades:
             await self.tell(request)
 
     def _code(self, request_id: str) -> str:
-        drawn = int.from_bytes(hmac.digest(self._key, request_id.encode(), "sha256"), "big")
-        return "".join(_ALPHABET[drawn >> shift & 31] for shift in range(0, 5 * _LETTERS, 5))
-
-
-def shown(code: str) -> str:
-    """In groups of four."""
-    return "-".join(code[n : n + 4] for n in range(0, len(code), 4))
-
-
-def normalised(text: str) -> str:
-    """As it was made, however it was typed."""
-    return "".join(c for c in text.upper().translate(_ALIKE) if c in _ALPHABET)
-
-
-def digest_of(request_id: str, code: str) -> str:
-    """What is stored of a code; 60 random bits, and the request's id beside them."""
-    return hashlib.sha256(f"{request_id}\n{code}".encode()).hexdigest()
-
-
-def masked(address: str) -> str:
-    """An address that its owner recognises."""
-    local, _, domain = address.partition("@")
-    return f"{local[:1]}***@{domain}"
+        return code_of(self._key, request_id)
