@@ -78,7 +78,8 @@ def test_no_input_makes_a_server_error_or_shows_what_is_not_ours(
     elif raw == "junk":
         sent = {"content": repr(fields).encode("utf-8", "replace")}
     reply = client.request(route.method, target, headers={"Authorization": f"Bearer {played.keys[key]}"}, **sent)
-    answers[reply.status_code] += 1
+    if route.door != "token":  # its key stands in the form
+        answers[reply.status_code] += 1
 
     told = (route.method, target, fields, reply.text[:300])
     assert reply.status_code < 500 or "Nothing is signed yet." in reply.text, told

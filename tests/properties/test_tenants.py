@@ -59,6 +59,10 @@ def test_the_other_accounts_things_are_not_there(played: Any, other: Any, route:
             )
             reply = client.request(route.method, path, headers=headers, **sent)
             assert CANARY not in reply.text, (key, reply.text[:300])
+            if route.tenant == "message.tenant_id" and "{address}" in route.path and reply.status_code == 200:
+                told = reply.json()  # by address, and of the caller's own account: as of an address that nobody knows
+                assert (told.get("mails", []), told.get("count", 0), told.get("erased", 0)) == ([], 0, 0)
+                continue
             if "{" in route.path and reply.status_code < 400:
                 raise AssertionError((key, reply.status_code, reply.text[:300]))
             if "{" in route.path and route.method == "GET":

@@ -4,30 +4,25 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 from typing import Any
 
 import pytest
 
+from support.command import gatepost_command
 from support.doors import numbers
-from support.installation import GATEPOST, eventually
-
-pytestmark = pytest.mark.check  # starts processes of its own, again and again
+from support.installation import eventually
 
 
 class Shell:
-    """Runs `gatepost` beside a running installation."""
+    """Runs `gatepost` beside a running installation, in this process."""
 
     def __init__(self, gatepost: Any) -> None:
         self.gatepost = gatepost
 
     def __call__(self, *words: str, code: int = 0) -> str:
-        line = [str(GATEPOST), *words, "--data", str(self.gatepost.data)]
-        done = subprocess.run(
-            line, capture_output=True, text=True, timeout=60, env={"PATH": "/usr/bin:/bin", "COLUMNS": "200"}
-        )
-        assert code == done.returncode, done.stdout + done.stderr
-        return done.stdout + done.stderr
+        done = gatepost_command(*words, "--data", str(self.gatepost.data))
+        assert code == done.exit_code, done.output
+        return done.output
 
 
 @pytest.fixture

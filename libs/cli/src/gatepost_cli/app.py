@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import sys
 from typing import Any
 
 import typer
@@ -71,6 +70,18 @@ class OnDemand(TyperGroup):
             return super().get_command(ctx, cmd_name)
         return loaded(cmd_name)
 
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command; a refusal of the service is told in its own words and ends it with status 1."""
+        try:
+            return super().invoke(ctx)
+        except Exception as reason:
+            from gatepost_client.errors import MultiMailError
+
+            if not isinstance(reason, MultiMailError):
+                raise
+            typer.secho(str(reason), err=True, fg="red")
+            raise typer.Exit(1) from None
+
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Help of the whole."""
         self._is_listing = True
@@ -107,13 +118,5 @@ def gatepost() -> None:
 
 
 def main() -> None:
-    """Run the command line; a refusal of the service is told in its own words."""
-    try:
-        app()
-    except Exception as reason:
-        from gatepost_client.errors import MultiMailError
-
-        if not isinstance(reason, MultiMailError):
-            raise
-        typer.secho(str(reason), err=True, fg="red")
-        sys.exit(1)
+    """Run the command line."""
+    app()

@@ -10,6 +10,7 @@ from gatepost_client.errors import (
 )
 from gatepost_client.multimail import MultimailClient
 from gatepost_client.published import AsyncMultiMail, MultiMail
+from gatepost_client.recorded import Recorded, Unrecorded
 from gatepost_client.rest import AsyncGatepost, Gatepost
 from gatepost_client.webhooks import verify_webhook
 
@@ -23,6 +24,8 @@ __all__ = [
     "MultimailClient",
     "NotFoundError",
     "RateLimitError",
+    "Recorded",
+    "Unrecorded",
     "ValidationError",
     "WebhookError",
     "verify_webhook",

@@ -27,5 +27,10 @@ def mailbox_id(given: str | None) -> str | None:
     return given or _first(_MAILBOXES)
 
 
+def recording() -> bool:
+    """Should a recorded service be recorded anew?"""
+    return os.environ.get("GATEPOST_RECORD", "") not in {"", "0", "false"}
+
+
 def _first(names: tuple[str, ...]) -> str | None:
     return next((value for name in names if (value := os.environ.get(name))), None)
