@@ -5,7 +5,7 @@ from __future__ import annotations
 import structlog
 from prometheus_client import CollectorRegistry, Gauge
 
-from gatepost_gatekeeper.upgrades import masked
+from gatepost_gatekeeper.codes import masked
 from gatepost_store import Store
 
 log = structlog.get_logger()
