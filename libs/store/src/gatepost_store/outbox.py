@@ -14,6 +14,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any
 
+import orjson
+
 from gatepost_contracts.catalogue import CATALOGUE
 from gatepost_contracts.event import Event
 from gatepost_contracts.records import event_from_record
@@ -109,7 +111,7 @@ class Outbox:
         self._wake.set()
 
     def _events(self, record_text: str) -> list[Event]:
-        record: dict[str, Any] = json.loads(record_text)
+        record: dict[str, Any] = orjson.loads(record_text)
         events = [_event(record, kind) for kind in record["emits"] if kind in self._types]
         return [event for event in events if event is not None]
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -315,11 +316,11 @@ class Store:
         if row is None:
             return Stayed(None)
         if row["already"] is not None:
-            record = json.loads(row["record"])
-            return Moved(row["already"], record, already=True, state=record["to"])
+            moved = Moved(row["already"], row["record"], already=True)
+            return replace(moved, state=moved.record["to"])
         if row["seq"] is None:
             return Stayed(tuple(row["failed"]))
-        return Moved(row["seq"], json.loads(row["record"]), already=False, state=row["state"])
+        return Moved(row["seq"], row["record"], state=row["state"])
 
     def _move(self, row: str) -> Move:
         move = BY_ID[row]
