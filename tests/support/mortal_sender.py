@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
@@ -69,25 +70,30 @@ def arm(fate: Fate) -> None:
         (Steps, "announce", "announce"), (Wire, "pour", "pour"), (Steps, "end", "end"), (Lone, "publish", "publish"),
     ):  # fmt: skip
         setattr(owner, name, fate.around(step, getattr(owner, name)))
-    command, answer, say, verify = Wire.command, Wire.answer, Wire.say, Queue._verify
+    answer, say, verify = Wire.answer, Wire.say, Queue._verify
 
-    async def commanded(self: Wire, line: str, timeout_s: float) -> Any:
-        step = _VERBS.get(line.split(":")[0].split(" ")[0], "other")
-        self.step = step  # type: ignore[attr-defined]
-        return await fate.around(step, command)(self, line, timeout_s)
+    def awaited(wire: Any) -> deque[str]:
+        """The steps whose replies are still to come, in order."""
+        return wire.__dict__.setdefault("steps", deque(["greeting"]))
 
     async def answered(self: Wire, timeout_s: float) -> Any:
-        step = getattr(self, "step", "greeting")
-        return await fate.around(step if step in {"greeting", "answer"} else "other", answer)(self, timeout_s)
+        step = awaited(self).popleft() if awaited(self) else "other"
+        if step in {"greeting", "answer"}:
+            return await fate.around(step, answer)(self, timeout_s)
+        result = await answer(self, timeout_s)
+        fate.passes(f"{step}.after")
+        return result
 
-    def said(self: Wire, data: bytes) -> None:
-        if data != b".\r\n":
-            return say(self, data)
-        fate.passes("dot.before")
-        say(self, data)
-        self.step = "answer"  # type: ignore[attr-defined]
-        fate.passes("dot.after")
-        return None
+    def said(self: Wire, data: bytes, replies: int = 1) -> None:
+        steps = ["dot"] if data == b".\r\n" else [_step_of(line) for line in data.decode().splitlines()]
+        for step in steps:
+            fate.passes(f"{step}.before")
+        say(self, data, replies)
+        if steps == ["dot"]:
+            awaited(self).append("answer")
+            fate.passes("dot.after")
+        else:
+            awaited(self).extend(steps)
 
     def verified(self: Queue, due: Any) -> Any:
         fate.passes("verify.before")
@@ -95,7 +101,11 @@ def arm(fate: Fate) -> None:
         fate.passes("verify.after")
         return result
 
-    Wire.command, Wire.answer, Wire.say, Queue._verify = commanded, answered, said, verified  # type: ignore[method-assign]
+    Wire.answer, Wire.say, Queue._verify = answered, said, verified  # type: ignore[method-assign]
+
+
+def _step_of(line: str) -> str:
+    return _VERBS.get(line.split(":")[0].split(" ")[0], "other")
 
 
 def plant(fault: str) -> None:

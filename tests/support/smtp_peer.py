@@ -105,7 +105,7 @@ class Peer:
                 await writer.start_tls(self.tls)
             if verb == "RCPT":
                 mail.recipients.append(line.split("<")[1].split(">")[0])
-            if verb == "DATA" and was_said.startswith("354"):
+            if verb == "DATA" and "354" in {reply[:3] for reply in was_said.splitlines()}:
                 if "content" in self.says:
                     await reader.readexactly(1000)
                     await self._say(writer, "content")

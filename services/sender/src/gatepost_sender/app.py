@@ -17,6 +17,7 @@ from gatepost_runtime import Service, Wired, serve
 from gatepost_runtime.settings import read
 from gatepost_sender.clock import DatabaseClock
 from gatepost_sender.counts import Counts
+from gatepost_sender.crew import Crew
 from gatepost_sender.deliver import Courier
 from gatepost_sender.dkim_keys import DkimKeys
 from gatepost_sender.driver import Login, Manner
@@ -36,6 +37,9 @@ from gatepost_sender.tls import Tls, TlsSessions
 from gatepost_sender.turns import Turns
 from gatepost_sender.watch import Watch
 from gatepost_store import Store, StoreUnavailable
+
+_THREADS = 2
+"""That sign: RSA lets go of the interpreter, the rest does not, so more of them gain nothing."""
 
 
 def router_of(settings: SenderSettings, *, helo: str, is_dev: bool, store: Store | None = None) -> Router:
@@ -80,7 +84,7 @@ async def wire(service: Service) -> Wired:
     helo = settings.helo or urlsplit(shared.public_url).hostname or "localhost"
     counts, clock = Counts(service.registry), DatabaseClock()
     await clock.read(store)
-    pool = ThreadPoolExecutor(2, thread_name_prefix="sign")
+    pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="sign")
     sessions = TlsSessions(store)
     lanes = Lanes(
         width_max=settings.attempts_per_destination,
@@ -91,14 +95,15 @@ async def wire(service: Service) -> Wired:
     router = router_of(settings, helo=_literal(helo), is_dev=shared.is_dev, store=store)
     dkim = DkimKeys(store, keys.seal_private("sender"), pool, records_file=settings.dkim_records_file)
     signer = Signer(
-        store, dkim, pool, token_key=keys.token, identity_key=keys.identity_private, public_url=shared.public_url
+        store, dkim, Crew(pool, _THREADS), token_key=keys.token, identity_key=keys.identity_private, public_url=shared.public_url
     )  # fmt: skip
     names = names_of(settings, is_dev=shared.is_dev, keeps=False)  # who just published wants to be seen
     registrar = Registrar(store, dkim, names, host=helo, spf=settings.spf or f"a:{helo}")
     steps = Steps(store, owner=owner, lease_s=settings.lease_s, clock=clock)
     sink = settings.test_catcher
     trial = TestRouter(sink, Manner(_literal(helo), Tls.OFFERED, settings.timeouts))
-    courier = Courier(steps, signer, router, trial, lanes, settings, counts, clock)
+    span = service.flows.span if shared.otlp_url else None  # without a collector it would be made for nobody
+    courier = Courier(steps, signer, router, trial, lanes, settings, counts, clock, span=span)
     turns = Turns(store, Rates.parse(settings.destination_rates))
     queue = Queue(store, steps, courier, signer, router, lanes, turns, keys.grant_public, settings, counts, clock)
     watch = Watch(store, steps, queue, turns, settings, counts, clock)

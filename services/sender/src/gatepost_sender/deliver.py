@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Coroutine
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 from typing import Any
 
@@ -27,6 +28,7 @@ from gatepost_sender.wire import Reply
 from gatepost_store import Moved, StepRefused
 
 log = get_logger()
+Span = Callable[[str, str], AbstractContextManager[Any]]
 _GREATEST_PAUSE_S = 5.0
 _GREY_TRIES = 3
 
@@ -44,9 +46,13 @@ class Courier:
         settings: SenderSettings,
         counts: Counts,
         clock: Clock,
+        *,
+        span: Span | None = None,
     ) -> None:
         self._steps, self._signer, self._router, self._trial, self._lanes = steps, signer, router, trial, lanes
         self._settings, self._counts, self._clock = settings, counts, clock
+        self._span = span or (lambda *_: nullcontext())
+        self.recording: set[str] = set()  # deliveries that ended, and whose outcome is being written: not to be stopped
 
     async def carry(self, due: Due, content: Content) -> Outcome:
         """Attempt it and record the outcome."""
@@ -72,7 +78,8 @@ class Courier:
                 if due.is_test and not route.hosts:
                     ended = await _keep(due, announce)
                 else:
-                    ended = (await self._lanes.send(route, envelope, announce))[due.recipient]
+                    with self._span("smtp", due.thread_id):
+                        ended = (await self._lanes.send(route, envelope, announce))[due.recipient]
             except StageFailed as failed:
                 ended = failed.ended
             except NotAnnounced:
@@ -88,8 +95,10 @@ class Courier:
                 log.exception("an attempt failed within the sender", delivery_id=due.id)
                 ended = Ended(Stage.QUEUE, None, "an error of our own")
             outcome = judge(ended)
-            await _finish(self._record(due, outcome, via, is_stopped=is_stopped))
+            self.recording.add(due.id)
+            await self._record(due, outcome, via, is_stopped=is_stopped)
         finally:
+            self.recording.discard(due.id)
             if is_announced:
                 self._counts.window.dec()
         return outcome
@@ -141,15 +150,3 @@ async def _keep(due: Due, announce: Announce) -> Ended:
     if not await announce((due.recipient,)):
         raise NotAnnounced
     return Ended(Stage.DOT, Reply(250, "2.0.0 test mode: kept here, nothing was sent"), is_dot_written=True)
-
-
-async def _finish(work: Coroutine[Any, Any, None]) -> None:
-    """Let it end, also when this task is told to stop meanwhile; then stop."""
-    task = asyncio.ensure_future(work)
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        if not task.done():
-            await asyncio.wait({task}, timeout=_GREATEST_PAUSE_S)
-        task.cancel()
-        raise

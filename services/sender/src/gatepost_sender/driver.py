@@ -21,6 +21,7 @@ from gatepost_sender.wire import Lost, Reply, Wire, connect
 
 Announce = Callable[[tuple[str, ...]], Awaitable[bool]]
 _DOT = re.compile(rb"(?m)^\.")
+_LEFTOVER_S = 5.0
 
 
 class Stage(StrEnum):
@@ -232,7 +233,37 @@ class Connection:
         return ended
 
     async def _address(self, envelope: Envelope, ended: dict[str, Ended]) -> tuple[str, ...]:
-        """MAIL and RCPT: the recipients that were taken; the others are put into ended."""
+        """MAIL, RCPT and DATA, in one burst where the server takes that (RFC 2920).
+
+        The recipients that were taken and whose content is waited for; the others are put into ended.
+        """
+        mail, reports = self._mail_command(envelope)
+        rcpts = [f"RCPT TO:<{to}>{_wish(to, envelope.notify) if reports else ''}" for to in envelope.recipients]
+        is_said = "PIPELINING" in self._offers
+        if is_said:
+            self._burst(mail, *rcpts, "DATA")
+        reply = await self._hear(Stage.MAIL, mail, is_said=is_said)
+        left = len(rcpts) + 1
+        if reply.kind != 2:
+            ended |= dict.fromkeys(envelope.recipients, Ended(Stage.MAIL, reply))
+        else:
+            for recipient, rcpt in zip(envelope.recipients, rcpts, strict=True):
+                reply = await self._hear(Stage.RCPT, rcpt, is_said=is_said)
+                left -= 1
+                if reply.kind != 2:
+                    ended[recipient] = Ended(Stage.RCPT, reply)
+        taken = tuple(to for to in envelope.recipients if to not in ended)
+        if taken:
+            reply = await self._hear(Stage.DATA, "DATA", is_said=is_said)
+            if reply.code != 354:
+                ended |= dict.fromkeys(taken, Ended(Stage.DATA, reply))
+                return ()
+        elif is_said:
+            await self._hear_out(reply, left)
+        return taken
+
+    def _mail_command(self, envelope: Envelope) -> tuple[str, bool]:
+        """MAIL with what this server offers, and whether it also offers reports."""
         options = ""
         if not all(address.isascii() for address in (envelope.sender, *envelope.recipients)):
             if "SMTPUTF8" not in self._offers:
@@ -245,28 +276,42 @@ class Connection:
         reports = "DSN" in self._offers and bool(envelope.notify)
         if reports:
             options += f" RET=HDRS ENVID={_xtext(envelope.envid)}"
-        reply = await self._ask(Stage.MAIL, f"MAIL FROM:<{envelope.sender}>{options}")
-        if reply.kind != 2:
-            ended |= dict.fromkeys(envelope.recipients, Ended(Stage.MAIL, reply))
-            return ()
-        for recipient in envelope.recipients:
-            wish = (
-                f" NOTIFY={envelope.notify} ORCPT=rfc822;{_xtext(recipient)}" if reports and recipient.isascii() else ""
-            )
-            reply = await self._ask(Stage.RCPT, f"RCPT TO:<{recipient}>{wish}")
-            if reply.kind != 2:
-                ended[recipient] = Ended(Stage.RCPT, reply)
-        return tuple(to for to in envelope.recipients if to not in ended)
+        return f"MAIL FROM:<{envelope.sender}>{options}", reports
+
+    def _burst(self, *lines: str) -> None:
+        try:
+            self._wire.burst(*lines)
+        except Lost as lost:
+            raise StageFailed(Stage.MAIL, why=str(lost)) from lost
+
+    async def _hear(self, stage: Stage, line: str, *, is_said: bool) -> Reply:
+        """The reply to this line, which was said in a burst, or is said now."""
+        times = self._manner.timeouts
+        timeout_s = times.data_s if stage is Stage.DATA else times.command_s
+        try:
+            return await (self._wire.answer(timeout_s) if is_said else self._wire.command(line, timeout_s))
+        except Lost as lost:
+            raise StageFailed(stage, why=str(lost)) from lost
+
+    async def _hear_out(self, reply: Reply, left: int) -> None:
+        """Nobody was taken: read what was still asked for in the burst, so that the connection can be kept.
+
+        A server that wants the content all the same gets none: one empty line could be taken for a mail.
+        """
+        try:
+            for _ in range(left if reply.code != 421 else 0):
+                reply = await self._wire.answer(_LEFTOVER_S)
+            if reply.code in {354, 421}:
+                self._wire.drop()
+        except Lost:
+            return
 
     async def _hand_over(self, content: bytes, taken: tuple[str, ...], announce: Announce) -> Ended:
+        """The server waits for the content: intent, content and dot, answer."""
         wire, times = self._wire, self._manner.timeouts
-        stuffed = _DOT.sub(b"..", content if content.endswith(b"\r\n") else content + b"\r\n")
-        try:
-            reply = await wire.command("DATA", times.data_s)
-        except Lost as lost:
-            raise StageFailed(Stage.DATA, why=str(lost)) from lost
-        if reply.code != 354:
-            return Ended(Stage.DATA, reply)
+        stuffed = content if content.endswith(b"\r\n") else content + b"\r\n"
+        if b"\n." in stuffed or stuffed.startswith(b"."):
+            stuffed = _DOT.sub(b"..", stuffed)
         if not wire.is_usable:
             raise StageFailed(Stage.DATA, why="the connection had ended, or the server spoke out of turn")
         if not await announce(taken):
@@ -294,7 +339,7 @@ class Connection:
             raise Lost("the connection had ended, or the server spoke out of turn")
         if not await self._wire.pour(stuffed, self._manner.timeouts.block_s):
             return False
-        self._wire.say(b".\r\n")  # refuses, or hands all to the system: no wait in between
+        self._wire.say(b".\r\n", replies=0)  # refuses, or hands all to the system: no wait in between
         return True
 
     async def reset(self) -> bool:
@@ -321,6 +366,11 @@ def _source_for(address: str, sources: tuple[str, ...]) -> str | None:
         return None
     family = ":" in address
     return next((source for source in sources if (":" in source) == family), None)
+
+
+def _wish(recipient: str, notify: str) -> str:
+    """Of which outcomes reports are asked for, and of whom they shall speak (RFC 3461 4)."""
+    return f" NOTIFY={notify} ORCPT=rfc822;{_xtext(recipient)}" if recipient.isascii() else ""
 
 
 def _xtext(text: str) -> str:
