@@ -263,3 +263,69 @@ def test_a_mailbox_keeps_its_own_pace_and_address(gatepost: Any, doors: dict[str
     for wrong in ({"send_window": "always"}, {"rate_per_hour": "many"}, {"warmup_from": "soon"}):
         assert 400 == doors["operator"].patch(path, json=wrong).status_code
     assert 403 == doors["agent"].patch(path, json={"rate_per_hour": 1}).status_code
+
+
+def test_a_mailbox_that_quotes_shows_the_question_below_the_answer(
+    gatepost: Any, doors: dict[str, httpx2.Client]
+) -> None:
+    """Rendered the same by its author, the reviewer's edit and the gatekeeper, so that it can be approved and leaves."""
+    path = f"/v1/mailboxes/{gatepost.mailbox['id']}"
+    assert doors["operator"].patch(path, json={"quote_original": True}).json()["quote_original"] is True
+    try:
+        asked = gatepost.write()
+        held = gatepost.held_for(asked)
+        decision = {"message_id": held["id"], "decision": "approve", "revised_body": "It takes three days."}
+        assert 200 == doors["reviewer"].post("/decide_email", json=decision).status_code
+        (mail,) = eventually(lambda: gatepost.left_in_reply_to(asked), "the answer")
+    finally:
+        doors["operator"].patch(path, json={"quote_original": False})
+
+    text = json.dumps(mail)
+    assert "It takes three days." in text
+    assert "wrote:" in text
+    assert "\\n> " in text or "\\r\\n> " in text
+
+
+def test_an_unsubscribe_link_knows_the_category_of_its_mail(gatepost: Any, doors: dict[str, httpx2.Client]) -> None:
+    """One click stops everything; who chooses so on the page stops mail of that category only."""
+    box = doors["operator"].post("/v1/mailboxes", json={"address": f"news{next(_numbers)}@guide.test"}).json()
+    paths = {}
+    for choice in ("category", "all"):
+        address = fresh(choice)
+        mail = {
+            "from": box["address"],
+            "to": address,
+            "subject": "s",
+            "body": f"b{next(_numbers)}",
+            "category": "newsletter",
+        }
+        sent = doors["agent"].post("/send_email", json=mail | {"oversight_mode": "gated_all"}).json()
+        eventually(
+            lambda sent=sent: any(
+                m["id"] == sent["id"]
+                for m in doors["reviewer"].get("/list_pending", params={"mailbox_id": box["id"]}).json()["messages"]
+            ),
+            "the held mail",
+        )
+        doors["reviewer"].post("/decide_email", json={"message_id": sent["id"], "decision": "approve"})
+        left = eventually(
+            lambda sent=sent: next((m for m in gatepost.left() if sent["id"].lower() in header(m, "message-id")), None),
+            "the mail that left",
+        )
+        link = header(left, "list-unsubscribe").split("<")[1].split(">")[0]
+        paths[choice] = (address, "/v1/unsubscribe/" + link.rsplit("/", 1)[1])
+
+    def refused(address: str, category: str | None) -> bool:
+        mail = {"from": box["address"], "to": address, "subject": "s", "body": f"b{next(_numbers)}"}
+        reply = doors["agent"].post("/send_email", json=mail | ({"category": category} if category else {}))
+        return reply.status_code == 400
+
+    anybody = httpx2.Client(base_url=gatepost.http_url, trust_env=False, timeout=30)
+    page = anybody.get(paths["category"][1]).text
+    anybody.post(paths["category"][1], data={"scope": "category"})
+    anybody.post(paths["all"][1], data={"List-Unsubscribe": "One-Click"})
+    anybody.close()
+
+    assert "<b>newsletter</b>" in page
+    assert (True, False) == (refused(paths["category"][0], "newsletter"), refused(paths["category"][0], None))
+    assert (True, True) == (refused(paths["all"][0], "newsletter"), refused(paths["all"][0], None))

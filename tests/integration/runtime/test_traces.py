@@ -76,6 +76,7 @@ def test_a_mail_is_one_trace_from_smtp_to_the_webhooks_reply(collector: Collecto
         thread = held["thread_id"]
         eventually(lambda: [1 for _, span in collector.of(thread) if span.name == "webhook"], "the webhook's span")
         services = {"ingest", "drafter", "gatekeeper", "sender", "notifier"}
+        eventually(lambda: [1 for _, span in collector.of(thread) if span.name == "smtp"], "the attempt's span")
         eventually(
             lambda: services <= {service.removeprefix("gatepost-") for service, _ in collector.of(thread)}, "all spans"
         )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from gatepost_mail.headers import LONGEST, clean, decode_words
 from gatepost_mail.invisible import visible
 
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 LOCAL = re.compile(r"^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*$")
 DOMAIN = re.compile(
     r"^(?=.{1,253}$)([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$"
@@ -39,7 +40,7 @@ class Address:
 def address(text: str) -> Address:
     """One address we may write to: `a@b.c` or `Name <a@b.c>`, lower case. Anything that does not round-trip raises."""
     text = text.strip()
-    if any(ord(char) < 32 or ord(char) == 127 for char in text):
+    if _CONTROLS.search(text):
         raise BadAddress("an address holds no control characters")
     name, spec = "", text
     if found := re.fullmatch(r"(?P<name>.*?)\s*<(?P<spec>[^<>]*)>", text):

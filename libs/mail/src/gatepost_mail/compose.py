@@ -7,7 +7,6 @@ import binascii
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from email.header import Header
 from email.utils import format_datetime
 from urllib.parse import quote
 
@@ -18,6 +17,7 @@ _FORBIDDEN = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\x85\u2028\u2029]")
 _CONTROLS = bytes((*range(9), 11, 12, *range(14, 32), 127))
 _BLANK = (b" ", b"\t")
 _NAME = re.compile(r"^[A-Za-z0-9-]{1,76}$")
+_WORD_BYTES = 39
 
 
 class UnsafeHeader(ValueError):
@@ -76,8 +76,9 @@ def _text(subtype: str, text: str) -> bytes:
     coding = "7bit"
     if _is_fragile(raw):
         coding = "quoted-printable"
-        quoted = canonical_lines(binascii.b2a_qp(raw, quotetabs=False, istext=True))
-        raw = b"\r\n".join(map(_guarded, quoted.split(b"\r\n")))
+        raw = canonical_lines(binascii.b2a_qp(raw, quotetabs=False, istext=True))
+        if b"From " in raw:
+            raw = b"\r\n".join(map(_guarded, raw.split(b"\r\n")))
     head = f'Content-Type: text/{subtype}; charset="utf-8"\r\nContent-Transfer-Encoding: {coding}\r\n\r\n'
     return head.encode() + raw
 
@@ -87,7 +88,12 @@ def _is_fragile(raw: bytes) -> bool:
     return (
         not raw.isascii()
         or len(raw.translate(None, _CONTROLS)) < len(raw)
-        or any(len(line) > 78 or line[-1:] in _BLANK or line[:5] == b"From " for line in raw.split(b"\r\n"))
+        or raw.endswith(_BLANK)
+        or b" \r\n" in raw
+        or b"\t\r\n" in raw
+        or raw.startswith(b"From ")
+        or b"\nFrom " in raw
+        or max(map(len, raw.split(b"\r\n"))) > 78
     )
 
 
@@ -134,7 +140,19 @@ def _words(text: str) -> str:
         raise UnsafeHeader("a header value holds no control characters")
     if text.isascii() and "=?" not in text and len(text) <= 900:
         return "\r\n ".join(_folded(text)) if len(text) > 70 else text
-    return Header(text, "utf-8", maxlinelen=72).encode(linesep="\r\n")
+    return "\r\n ".join(_encoded(text))
+
+
+def _encoded(text: str) -> Iterable[str]:
+    """Encoded words that leave room for the name of their header (RFC 2047 2); none holds a part of a character."""
+    whole = text.encode("utf-8", "replace")
+    start = 0
+    while start < len(whole):
+        end = min(start + _WORD_BYTES, len(whole))
+        while end < len(whole) and whole[end] & 0xC0 == 0x80:
+            end -= 1
+        yield f"=?utf-8?b?{base64.b64encode(whole[start:end]).decode()}?="
+        start = end
 
 
 def _folded(text: str) -> list[str]:

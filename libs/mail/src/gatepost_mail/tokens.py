@@ -6,20 +6,24 @@ Each says what it names and carries an HMAC-SHA256 of it under the installation'
 from __future__ import annotations
 
 import base64
-import hashlib
 import hmac
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 SIZE = 10
 """Bytes of the HMAC that are kept: 80 bits."""
 RETURN_TAG = 12
 """Characters of it in a return path, where room is short: 60 bits."""
 
+_LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
+_PAIRS = [a + b for a in _LETTERS for b in _LETTERS]  # base32, ten bits at a time: six times as fast as the library's
+_SHIFTS = range(SIZE * 8 - 10, -1, -10)
+
 
 def _tag(key: bytes, purpose: str, *parts: str) -> str:
-    digest = hmac.new(key, "\x00".join((purpose, *parts)).encode(), hashlib.sha256).digest()[:SIZE]
-    return base64.b32encode(digest).decode().lower()
+    number = int.from_bytes(hmac.digest(key, "\x00".join((purpose, *parts)).encode(), "sha256")[:SIZE], "big")
+    return "".join([_PAIRS[number >> shift & 1023] for shift in _SHIFTS])
 
 
 def message_id_for(key: bytes, message_id: str, thread_id: str, domain: str) -> str:
@@ -118,20 +122,28 @@ def read_attachment(key: bytes, token: str, now: int) -> AttachmentLink | None:
     return AttachmentLink(message_id, int(n), sha256, name) if now < int(expires) else None
 
 
-def unsubscribe_token(key: bytes, mailbox_id: str, recipient: str) -> str:
+class OptOut(NamedTuple):
+    """What an unsubscribe link speaks of; `category` is that of the mail it stood in, empty where it had none."""
+
+    mailbox_id: str
+    recipient: str
+    category: str = ""
+
+
+def unsubscribe_token(key: bytes, mailbox_id: str, recipient: str, category: str = "") -> str:
     """What stands in the unsubscribe link of one recipient."""
-    body = base64.urlsafe_b64encode(f"{mailbox_id}\x00{recipient.lower()}".encode()).decode().rstrip("=")
-    return f"{body}.{_tag(key, 'unsubscribe', mailbox_id, recipient.lower())}"
+    parts = (mailbox_id, recipient.lower(), *([category] if category else []))
+    body = base64.urlsafe_b64encode("\x00".join(parts).encode()).decode().rstrip("=")
+    return f"{body}.{_tag(key, 'unsubscribe', *parts)}"
 
 
-def read_unsubscribe(key: bytes, token: str) -> tuple[str, str] | None:
-    """The mailbox and the recipient, if the token is ours."""
+def read_unsubscribe(key: bytes, token: str) -> OptOut | None:
+    """The mailbox, the recipient and the category, if the token is ours."""
     body, _, tag = token.partition(".")
     try:
-        text = base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)).decode()
+        parts = base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)).decode().split("\x00")
     except ValueError:
         return None
-    mailbox_id, nul, recipient = text.partition("\x00")
-    if not nul or not hmac.compare_digest(tag.encode(), _tag(key, "unsubscribe", mailbox_id, recipient).encode()):
+    if len(parts) not in {2, 3} or not hmac.compare_digest(tag.encode(), _tag(key, "unsubscribe", *parts).encode()):
         return None
-    return mailbox_id, recipient
+    return OptOut(*parts)

@@ -47,8 +47,8 @@ GRANT INSERT, UPDATE ON endpoint TO gp_api;
 GRANT INSERT (id, tenant_id, address, display_name, mode, drafting, provider, system_prompt, undo_window_s, expires_after_s,
     signature_block, auto_cc, auto_bcc, forward_inbound, default_gate_timing, scheduling_enabled, mcp_configured, max_size) ON mailbox TO gp_api;
 GRANT UPDATE (display_name, drafting, system_prompt, signature_block, auto_cc, auto_bcc, forward_inbound, default_gate_timing,
-    scheduling_enabled, mcp_configured, ai_disclosure, deleted_at, physical_address, send_window, rate_per_hour, warmup_from)
-    ON mailbox TO gp_api;
+    scheduling_enabled, mcp_configured, ai_disclosure, deleted_at, physical_address, send_window, rate_per_hour, warmup_from,
+    quote_original) ON mailbox TO gp_api;
 GRANT UPDATE (name, oversight_email, physical_address) ON tenant TO gp_api;
 GRANT INSERT ON webhook_delivery TO gp_api; -- a test event that somebody asked for
 GRANT UPDATE (state, due_at, attempts, claimed_until, redeliveries, is_first) ON webhook_delivery TO gp_api;

@@ -14,7 +14,7 @@ from gatepost_api.errors import Refusal, invalid
 from gatepost_api.office import Call, Office
 from gatepost_api.status import Row
 from gatepost_mail.content import Content, File
-from gatepost_mail.render import Answered, DraftText, SenderIdentity, has_placeholder, render
+from gatepost_mail.render import QUOTED, Answered, DraftText, Said, SenderIdentity, has_placeholder, render
 from gatepost_oversight.credential import Role
 from gatepost_store import Stayed
 
@@ -83,11 +83,31 @@ def content_of(box: Row, tenant: Row, draft: DraftText, answers: Answered | None
         raise Refusal("content_refused", "The content cannot be rendered.", reason=type(reason).__name__) from None
 
 
-def answered(mail: Row | None, message_id: str | None = None) -> Answered | None:
+def answered(mail: Row | None, box: Row, message_id: str | None = None) -> Answered | None:
     """The mail being answered, as rendering knows it."""
     if mail is None:
         return None
-    return Answered(mail["rfc_message_id"] or message_id, tuple(mail["refs"] or ()), mail["subject"] or "")
+    return Answered(
+        mail["rfc_message_id"] or message_id, tuple(mail["refs"] or ()), mail["subject"] or "", said_in(mail, box)
+    )
+
+
+def said_in(mail: Row | None, box: Row) -> Said | None:
+    """What is quoted of an answered mail: its new words, where the mailbox quotes at all."""
+    if mail is None or mail["direction"] != "inbound" or not box["quote_original"]:
+        return None
+    said = (mail["reply_text"] or mail["text"] or "")[: QUOTED + 1]
+    row = {"said": said, "header_from": mail["header_from"], "from_name": mail["from_name"],
+           "said_at": mail["sent_at"] or mail["created_at"]}  # fmt: skip
+    return Said.of(row)
+
+
+async def answered_again(office: Office, call: Call, mail: Row, before: Content, box: Row) -> Answered | None:
+    """As its content before named it: for a further revision of a mail."""
+    if not before.in_reply_to:
+        return None
+    original = (await office.mails(call, [mail["answers"]])).get(mail["answers"]) if mail["answers"] else None
+    return Answered(before.in_reply_to, before.references, before.subject, said_in(original, box))
 
 
 def revision_of(
@@ -127,7 +147,7 @@ async def edit(
         markdown=text, to=before.to, subject=subject or before.subject, cc=before.cc, bcc=before.bcc, reply_to=before.reply_to,
         attachments=before.attachments,
     )  # fmt: skip
-    answers = Answered(before.in_reply_to, before.references, before.subject) if before.in_reply_to else None
+    answers = await answered_again(office, call, mail, before, box)
     content = content_of(box, tenant, draft, answers, author_kind=mail["author_kind"] or "agent")
     rev = revision_of(content, text, call=call, kind="edit", answers=head or mail["thread_head"], ask=mail["ask"])
     number = await insert_revision(office, call, mail["id"], rev, {}, files=())

@@ -57,32 +57,47 @@ async def openapi(office: Office, _: Call) -> Reply:
 
 
 async def show_unsubscribe(office: Office, call: Call) -> Reply:
-    """A page with a button. Mail scanners follow links, so looking changes nothing."""
-    _, _, recipient = await _meant(office, call)
+    """A page with buttons. Mail scanners follow links, so looking changes nothing."""
+    _, meant = await _meant(office, call)
+    recipient, category = html.escape(meant.recipient), html.escape(meant.category)
     return page(
         "Unsubscribe",
-        f"<p>Stop all mail from this sender to <b>{html.escape(recipient)}</b>?</p>"
+        f"<p>Stop all mail from this sender to <b>{recipient}</b>?</p>"
         '<form method="post"><input type="hidden" name="List-Unsubscribe" value="One-Click">'
-        "<button>Unsubscribe</button></form>",
+        "<button>Unsubscribe</button></form>"
+        + (
+            f'<form method="post"><input type="hidden" name="scope" value="category">'
+            f"<p>Or only mail about <b>{category}</b>:</p><button>Stop these</button></form>"
+            if category
+            else ""
+        ),
     )
 
 
 async def unsubscribe(office: Office, call: Call) -> Reply:
-    """One click (RFC 8058): no session, no cookie, no redirect; twice is the same as once."""
-    tenant, mailbox_id, recipient = await _meant(office, call)
-    known = await office.store.fetch("suppressed", tenant, mailbox_id, [recipient.lower()], None)
-    if not known:
-        await suppress(office, call, mailbox_id, recipient.lower(), "unsubscribed", ("email.unsubscribed",))
-    return page("Unsubscribed", f"<p><b>{html.escape(recipient)}</b> gets no more mail from this sender.</p>")
+    """One click (RFC 8058): no session, no cookie, no redirect; twice is the same as once.
+
+    It stops all mail of the mailbox. Only who chose so on the page goes on to get mail of other categories: a category
+    is our word for a mail, and somebody who wants no more mail does not mean a label they never saw.
+    """
+    tenant, meant = await _meant(office, call)
+    category = (meant.category if call.fields.text("scope") == "category" else "") or None
+    recipient = meant.recipient.lower()
+    if not await office.store.fetch("suppressed", tenant, meant.mailbox_id, [recipient], category):
+        await suppress(
+            office, call, meant.mailbox_id, recipient, "unsubscribed", ("email.unsubscribed",), category=category
+        )
+    what = f"mail about <b>{html.escape(category)}</b>" if category else "mail"
+    return page("Unsubscribed", f"<p><b>{html.escape(recipient)}</b> gets no more {what} from this sender.</p>")
 
 
-async def _meant(office: Office, call: Call) -> tuple[str, str, str]:
-    """(tenant, mailbox, recipient) that a token was made for."""
+async def _meant(office: Office, call: Call) -> tuple[str, tokens.OptOut]:
+    """The tenant, and what a token was made for."""
     read = tokens.read_unsubscribe(office.token_key, call.fields.must("token", most=2000))
-    row = None if read is None else await office.store.fetchrow("mailbox_of_token", read[0])
+    row = None if read is None else await office.store.fetchrow("mailbox_of_token", read.mailbox_id)
     if read is None or row is None:
         raise Refusal("not_found", "This link is not valid.")
-    return row["tenant_id"], read[0], read[1]
+    return row["tenant_id"], read
 
 
 def page(title: str, body: str) -> Reply:

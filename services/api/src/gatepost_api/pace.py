@@ -1,4 +1,4 @@
-"""How a mailbox's mail leaves: its send window, hourly rate, warm-up, and the physical address in its footer."""
+"""How a mailbox's mail leaves: its send window, hourly rate, warm-up, the physical address in its footer, quoting."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gatepost_api.office import Call, Office
 from gatepost_api.status import Row
 from gatepost_mail.window import BadWindow, SendWindow
 
-FIELDS = ("physical_address", "send_window", "rate_per_hour", "warmup", "warmup_from")
+FIELDS = ("physical_address", "send_window", "rate_per_hour", "warmup", "warmup_from", "quote_original")
 
 
 def pace_view(row: Row) -> dict[str, Any]:
@@ -19,6 +19,7 @@ def pace_view(row: Row) -> dict[str, Any]:
         "physical_address": row["physical_address"], "send_window": row["send_window"],
         "rate_per_hour": row["rate_per_hour"],
         "warmup_from": row["warmup_from"].isoformat() if row["warmup_from"] else None,
+        "quote_original": row["quote_original"],
     }  # fmt: skip
 
 
@@ -40,6 +41,7 @@ async def update_pace(office: Office, call: Call, row: Row) -> None:
     await office.store.execute(
         "update_pace", call.caller.tenant_id, row["id"], "physical_address" in fields, address, "send_window" in fields,
         window, "rate_per_hour" in fields, rate, "warmup" in fields or "warmup_from" in fields, _warmup(call),
+        fields.flag("quote_original"),
     )  # fmt: skip
 
 

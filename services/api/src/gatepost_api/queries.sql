@@ -735,7 +735,8 @@ DELETE FROM domain WHERE tenant_id = $1 AND id = $2;
 -- How a mailbox's mail leaves; what was not given stays.
 UPDATE mailbox SET physical_address = CASE WHEN $3 THEN $4 ELSE physical_address END,
        send_window = CASE WHEN $5 THEN $6 ELSE send_window END, rate_per_hour = CASE WHEN $7 THEN $8 ELSE rate_per_hour END,
-       warmup_from = CASE WHEN $9 THEN $10 ELSE warmup_from END
+       warmup_from = CASE WHEN $9 THEN $10 ELSE warmup_from END,
+       quote_original = coalesce($11::boolean, quote_original)
  WHERE tenant_id = $1 AND id = $2;
 
 -- person --

@@ -13,7 +13,7 @@ from gatepost_api.office import Call, Office, Reply
 from gatepost_api.status import Row
 from gatepost_api.views import email_view
 from gatepost_mail.content import Content
-from gatepost_mail.render import Answered, DraftText
+from gatepost_mail.render import DraftText
 
 _OPEN = frozenset({"drafting", "drafted", "held", "revising"})
 _CONTENT = ("to", "cc", "bcc", "subject", "markdown", "attachments")
@@ -59,7 +59,7 @@ async def _rewrite(office: Office, call: Call, mail: Row, send_at: datetime | No
         attachments=drafts.files_of(files) if "attachments" in fields else before.attachments,
     )  # fmt: skip
     box, tenant = await drafts.surroundings(office, mail)
-    answers = Answered(before.in_reply_to, before.references, before.subject) if before.in_reply_to else None
+    answers = await drafts.answered_again(office, call, mail, before, box)
     content = drafts.content_of(box, tenant, draft, answers, author_kind=mail["author_kind"] or "agent")
     rev = drafts.revision_of(
         content,

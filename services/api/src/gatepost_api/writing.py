@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -144,9 +145,10 @@ def _content(office: Office, request: Request, tenant: Row, continued: Row | Non
     if continued is not None and continued["direction"] == "outbound":
         domain = continued["mailbox_address"].rpartition("@")[2]
         rfc_message_id = office.message_id_of(continued["id"], continued["thread_id"], domain)
-    return drafts.content_of(
-        request.box, tenant, draft, drafts.answered(continued, rfc_message_id), author_kind=call.caller.kind
-    )
+    answered = drafts.answered(continued, request.box, rfc_message_id)
+    if answered is not None and continued is not request.original:
+        answered = replace(answered, said=None)  # it continues the thread, and answers nobody
+    return drafts.content_of(request.box, tenant, draft, answered, author_kind=call.caller.kind)
 
 
 async def _newest(office: Office, call: Call, thread: Row | None) -> Row | None:

@@ -5,7 +5,8 @@
 SELECT m.id, m.tenant_id, m.mailbox_id, m.thread_id, m.direction, m.state, m.header_from, m.from_name, m.reply_to,
        m.subject, m.rfc_message_id, m.refs, m.automatic, m.answers, m.author, m.revision, m.created_at,
        b.address, b.display_name, b.mode, b.ceiling, b.drafting, b.provider, b.system_prompt, b.signature_block,
-       b.ai_disclosure, b.auto_cc, b.auto_bcc, b.deleted_at,
+       b.ai_disclosure, b.auto_cc, b.auto_bcc, b.deleted_at, b.quote_original,
+       left(coalesce(nullif(m.reply_text, ''), m.text, ''), 10001) AS said, coalesce(m.sent_at, m.created_at) AS said_at,
        e.name AS tenant_name, coalesce(b.physical_address, e.physical_address) AS physical_address, h.head
   FROM message m
   JOIN mailbox b ON b.id = m.mailbox_id

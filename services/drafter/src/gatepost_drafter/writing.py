@@ -12,7 +12,7 @@ from gatepost_contracts.ids import new_id
 from gatepost_drafter.provider import DraftFailed, DraftResult
 from gatepost_mail.address import BadAddress, address
 from gatepost_mail.content import Content
-from gatepost_mail.render import Answered, DraftText, SenderIdentity, has_placeholder, render
+from gatepost_mail.render import Answered, DraftText, Said, SenderIdentity, has_placeholder, render
 
 DRAFTER = "prn_drafter"
 """The one principal of this service, made when the installation is."""
@@ -72,7 +72,8 @@ def content_of(case: Mapping[str, Any], markdown: str) -> Content:
         physical_address=case["physical_address"] or "",
         ai_disclosure=bool(case["ai_disclosure"]),
     )
-    answered = Answered(case["rfc_message_id"], tuple(case["refs"]), case["subject"] or "")
+    said = Said.of(case) if case["quote_original"] else None
+    answered = Answered(case["rfc_message_id"], tuple(case["refs"]), case["subject"] or "", said)
     return render(draft, sender, answered)
 
 

@@ -9,7 +9,7 @@ SELECT m.id, m.tenant_id, m.mailbox_id, m.thread_id, m.direction, m.state, m.ver
        m.rejection_final, m.mode_grant_id, m.reviser, m.rule_category,
        NOT EXISTS (SELECT 1 FROM api_key a WHERE a.id = m.ok1_key AND a.revoked_at IS NOT NULL) AS ok1_active,
        b.address, b.display_name, b.mode, b.ceiling, b.undo_window_s, b.expires_after_s, b.rounds_max,
-       b.signature_block, b.ai_disclosure, b.two_person, b.policy_block AS mailbox_block, b.covers_ask AS mailbox_covers_ask, b.auto_cc, b.auto_bcc,
+       b.signature_block, b.ai_disclosure, b.quote_original, b.two_person, b.policy_block AS mailbox_block, b.covers_ask AS mailbox_covers_ask, b.auto_cc, b.auto_bcc,
        e.name AS tenant_name, coalesce(b.physical_address, e.physical_address) AS physical_address, e.two_person AS tenant_two_person,
        h.head, h.participants, h.subject AS thread_subject
   FROM message m
@@ -33,13 +33,15 @@ SELECT message_id, n, kind, content_sha256, content, markdown, subject, recipien
 -- original --
 -- The mail being answered: where it is not among the newest of the thread, or a rule is to look at it.
 SELECT id, direction, header_from, to_addresses, cc_addresses, recipients, subject, flags, automatic, rfc_message_id, text,
-       envelope_to, auth, left(reply_text, 65536) AS reply_text, has_attachments, rule_category, rule_revision
+       envelope_to, auth, left(reply_text, 65536) AS reply_text, has_attachments, rule_category, rule_revision,
+       left(coalesce(nullif(reply_text, ''), text, ''), 10001) AS said, from_name, coalesce(sent_at, created_at) AS said_at
   FROM message WHERE id = $1;
 
 -- thread_texts --
 -- What participants have said and were told on this thread, newest first.
 SELECT m.id, m.direction, m.header_from, m.to_addresses, m.cc_addresses, m.recipients, m.subject, m.flags, m.automatic,
-       m.rfc_message_id, left(coalesce(m.text, r.markdown, ''), 65536) AS text
+       m.rfc_message_id, left(coalesce(m.text, r.markdown, ''), 65536) AS text,
+       left(coalesce(nullif(m.reply_text, ''), m.text, ''), 10001) AS said, m.from_name, coalesce(m.sent_at, m.created_at) AS said_at
   FROM message m
   LEFT JOIN revision r ON r.message_id = m.id AND r.n = m.revision AND m.direction = 'outbound'
  WHERE m.thread_id = $1 AND m.state IN ('received', 'delivered') ORDER BY m.id DESC LIMIT 50;

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from gatepost_contracts.canonical import sha256_hex
 from gatepost_gatekeeper.case import Case, Row
 from gatepost_mail.content import Content
-from gatepost_mail.render import Answered, DraftText, SenderIdentity, render
+from gatepost_mail.render import Answered, DraftText, Said, SenderIdentity, render
 
 MACHINES = frozenset({"drafter", "agent"})
 
@@ -34,10 +34,11 @@ def renders_alike(case: Case) -> bool:
         return False
     # what an agent wrote says so where the mailbox discloses it; a person's edit may be either
     told = (True,) if draft["author_kind"] in MACHINES else (True, False)
-    return any(_rendered(draft, content, case.message, ai_written=ai).sha256 == content.sha256 for ai in told)
+    said = Said.of(case.original) if case.original is not None and case.message["quote_original"] else None
+    return any(_rendered(draft, content, case.message, said, ai_written=ai).sha256 == content.sha256 for ai in told)
 
 
-def _rendered(draft: Row, content: Content, mailbox: Row, *, ai_written: bool) -> Content:
+def _rendered(draft: Row, content: Content, mailbox: Row, said: Said | None, *, ai_written: bool) -> Content:
     wrote = DraftText(
         markdown=draft["markdown"], to=content.to, subject=content.subject, cc=content.cc, bcc=content.bcc,
         reply_to=content.reply_to, attachments=content.attachments, salt=content.salt,
@@ -49,5 +50,5 @@ def _rendered(draft: Row, content: Content, mailbox: Row, *, ai_written: bool) -
     )  # fmt: skip
     answers = None
     if content.in_reply_to is not None:
-        answers = Answered(content.in_reply_to, content.references, content.subject)
+        answers = Answered(content.in_reply_to, content.references, content.subject, said)
     return render(wrote, sender, answers, ai_written=ai_written)

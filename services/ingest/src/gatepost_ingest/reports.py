@@ -14,7 +14,7 @@ from typing import Any
 from gatepost_mail import tokens
 from gatepost_mail.dsn import Report
 
-_UNSUBSCRIBE = re.compile(r"(?i)unsubscribe[ :]+([A-Za-z0-9_.-]{20,600})$")
+_UNSUBSCRIBE = re.compile(r"(?i)unsubscribe[ :]+([A-Za-z0-9_.-]{20,1000})$")
 _SENT = frozenset({"sending", "deferred", "delivered", "bounced", "uncertain"})
 
 
@@ -46,9 +46,9 @@ def opted_out_by_header(subject: str, mailbox_id: str, key: bytes) -> Finding | 
     """The mail that List-Unsubscribe's mailto makes: its subject carries our token for mailbox and recipient."""
     found = _UNSUBSCRIBE.match(subject.strip())
     said = tokens.read_unsubscribe(key, found[1]) if found else None
-    if said is None or said[0] != mailbox_id:
+    if said is None or said.mailbox_id != mailbox_id:
         return None
-    return Finding("opt_out", proven=True, suppress=said[1], how="header")
+    return Finding("opt_out", proven=True, suppress=said.recipient, how="header")
 
 
 def find(

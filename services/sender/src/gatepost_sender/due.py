@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Self
+from typing import Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
@@ -38,12 +38,12 @@ class Due:
     due_at: datetime
     grant_token: str | None
     content_sha256: str | None
-    recipients: tuple[str, ...]
     rfc_message_id: str | None
     mailbox_address: str
     mode: str
     operator: str
     author_kind: str | None
+    category: str | None
     content: str | None
     is_approved: bool
     logged_row: str | None  # of its newest audit record
@@ -57,8 +57,7 @@ class Due:
     @classmethod
     def of(cls, row: Record) -> Self:
         """From the record the database gave."""
-        fields: dict[str, Any] = {name: row[name] for name in cls.__slots__}
-        return cls(**fields | {"recipients": tuple(row["recipients"])})
+        return cls(**row)
 
     @property
     def has_pace(self) -> bool:
@@ -74,15 +73,16 @@ class Due:
 def granted(due: Due, key: Ed25519PublicKey, now: datetime) -> Content:
     """The content that may leave; raises GrantRefused where the gatekeeper did not sign exactly this.
 
-    The hash is computed from the very object that is handed to compose; no stored hash is believed. A state that its last
-    step does not lead to is not believed either: a withdrawn mail whose row was edited back still has its grant.
+    The hash is taken of the very text from which the object that is handed to compose is read; no stored hash is
+    believed. A state that its last step does not lead to is not believed either: a withdrawn mail whose row was edited
+    back still has its grant.
     """
     if due.logged_row not in LEAVING or due.logged_end:
         raise GrantRefused("its audit records do not end with a step after which it leaves")
     if not due.grant_token or due.content is None:
         raise GrantRefused("there is no grant")
     grant = verify_grant(key, due.grant_token, now)
-    content = Content.from_json(due.content)
+    content = Content.exactly(due.content)
     sha256 = content.sha256
     if (grant.message_id, grant.mailbox_id, grant.release) != (due.message_id, due.mailbox_id, due.of_release):
         raise GrantRefused("the grant is another mail's, or of another release")

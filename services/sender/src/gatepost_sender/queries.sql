@@ -1,20 +1,20 @@
 -- due --
 -- What may be tried now: a random $4 of the oldest 400, so that several senders seldom want the same one.
--- $1: deliveries to leave alone for a moment, $2: domains with no room, $3: how long a mail lives in the queue,
+-- $1: deliveries to leave alone for a moment, with commas between, $2: domains with no room, $3: how long a mail lives in the queue,
 -- $5: mailboxes whose pace lets nothing begin now, $6: rows that end a delivery.
 -- Paused tenants and mailboxes are left out here only to save tries; the claim step decides.
 WITH oldest AS (
   SELECT d.id FROM delivery d
    WHERE d.state IN ('released', 'deferred') AND d.due_at <= now()
-     AND d.id <> ALL ($1::text[]) AND d.domain <> ALL ($2::text[]) AND d.mailbox_id <> ALL ($5::text[])
+     AND d.id <> ALL (string_to_array($1, ',')) AND d.domain <> ALL ($2::text[]) AND d.mailbox_id <> ALL ($5::text[])
      AND NOT EXISTS (SELECT 1 FROM pause p WHERE p.tenant_id = d.tenant_id AND p.lifted_at IS NULL
        AND d.mailbox_id <> 'mbx_system'
        AND (p.scope = 'tenant' OR (p.scope = 'mailbox' AND p.target = d.mailbox_id)))
    ORDER BY d.due_at LIMIT 400),
 picked AS (SELECT id FROM oldest ORDER BY random() LIMIT $4)
 SELECT d.id, d.tenant_id, d.mailbox_id, d.message_id, d.thread_id, d.recipient, d.domain, d.state, d.attempts,
-       d.of_release, d.due_at, m.grant_token, m.content AS content_sha256, m.recipients, m.rfc_message_id,
-       b.address AS mailbox_address, b.mode, t.name AS operator, m.author_kind, r.content,
+       d.of_release, d.due_at, m.grant_token, m.content AS content_sha256, m.rfc_message_id,
+       b.address AS mailbox_address, b.mode, t.name AS operator, m.author_kind, m.category, r.content,
        (m.ok1_hash IS NOT NULL AND m.ok1_hash = m.content) AS is_approved, b.send_window, b.rate_per_hour, b.warmup_from,
        EXISTS (SELECT 1 FROM api_key k WHERE k.id IN (m.author_key, r.author_key) AND k.test) AS is_test,
        a.row_id AS logged_row, EXISTS (SELECT 1 FROM audit_record e WHERE e.subject_id = m.id
@@ -29,8 +29,8 @@ SELECT d.id, d.tenant_id, d.mailbox_id, d.message_id, d.thread_id, d.recipient, 
 -- one --
 -- The same facts of one delivery, whatever its state. $2: how long a mail lives in the queue, $3: rows that end a delivery.
 SELECT d.id, d.tenant_id, d.mailbox_id, d.message_id, d.thread_id, d.recipient, d.domain, d.state, d.attempts,
-       d.of_release, d.due_at, m.grant_token, m.content AS content_sha256, m.recipients, m.rfc_message_id,
-       b.address AS mailbox_address, b.mode, t.name AS operator, m.author_kind, r.content,
+       d.of_release, d.due_at, m.grant_token, m.content AS content_sha256, m.rfc_message_id,
+       b.address AS mailbox_address, b.mode, t.name AS operator, m.author_kind, m.category, r.content,
        (m.ok1_hash IS NOT NULL AND m.ok1_hash = m.content) AS is_approved, b.send_window, b.rate_per_hour, b.warmup_from,
        EXISTS (SELECT 1 FROM api_key k WHERE k.id IN (m.author_key, r.author_key) AND k.test) AS is_test,
        a.row_id AS logged_row, EXISTS (SELECT 1 FROM audit_record e WHERE e.subject_id = m.id

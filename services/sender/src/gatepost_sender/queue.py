@@ -109,10 +109,11 @@ class Queue:
             await asyncio.wait(set(self._running.values()), timeout=min(left, self._settings.lease_s / 3))
             with contextlib.suppress(Exception):
                 await self.renew()
-        if late := set(self._running.values()):
-            for task in late:
+        for delivery_id, task in self._running.items():
+            if delivery_id not in self._courier.recording:
                 task.cancel()
-            await asyncio.wait(late, timeout=_LAST_WORDS_S)
+        if self._running:
+            await asyncio.wait(set(self._running.values()), timeout=_LAST_WORDS_S)
         await self._lanes.close()
 
     async def renew(self) -> None:
@@ -132,7 +133,7 @@ class Queue:
             return 0
         now = time.monotonic()
         self._aside = {k: v for k, v in self._aside.items() if v[0] > now - _FORGET_S}
-        leave = [k for k, (until, _) in self._aside.items() if until > now] + list(self._running)
+        leave = ",".join([k for k, (until, _) in self._aside.items() if until > now] + list(self._running))
         full = [lane.removeprefix("mx ") for lane in self._lanes.full] + self._turns.slow
         rows = await self._store.fetch("due", leave, full, self._life, _READ, self._turns.closed, ENDING)
         self._read, self._read_at = [Due.of(row) for row in rows], time.monotonic()
@@ -144,10 +145,14 @@ class Queue:
         if time.monotonic() - self._read_at > _READ_HOLDS_S:
             self._read.clear()
         waiting, self._read = self._read, []
-        started = 0
-        for due in waiting:
+        started, full = 0, set[str]()
+        for n, due in enumerate(waiting):
+            if started >= room:
+                self._read += waiting[n:]
+                break
             lane = self._lane(due)
-            if started >= room or not self._lanes.has_room(lane):
+            if lane in full or not self._lanes.has_room(lane):
+                full.add(lane)
                 self._read.append(due)
             elif (
                 due.id not in self._running

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from concurrent.futures import Executor
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
@@ -17,6 +16,7 @@ from gatepost_mail.content import Content
 from gatepost_mail.dkim import DkimKey, sign
 from gatepost_mail.identity import identity_header
 from gatepost_oversight.grant import recipients_digest
+from gatepost_sender.crew import Crew
 from gatepost_sender.dkim_keys import DkimKeys
 from gatepost_sender.due import Due
 from gatepost_store import Store
@@ -29,19 +29,19 @@ class BytesMissing(Exception):
 
 
 class Signer:
-    """Composes and signs, in a small pool of threads: RSA holds no lock there."""
+    """Composes and signs, in threads: RSA holds no lock there."""
 
     def __init__(
         self,
         store: Store,
         dkim: DkimKeys,
-        pool: Executor,
+        crew: Crew,
         *,
         token_key: bytes,
         identity_key: EllipticCurvePrivateKey,
         public_url: str,
     ) -> None:
-        self._store, self._dkim, self._pool = store, dkim, pool
+        self._store, self._dkim, self._crew = store, dkim, crew
         self._token_key, self._identity_key = token_key, identity_key
         self._public_url = public_url.rstrip("/")
         self._kid = sha256_hex(identity_key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))[
@@ -68,11 +68,17 @@ class Signer:
             files = {row["sha256"]: bytes(row["bytes"]) for row in rows}
         if missing := wanted - files.keys():
             raise BytesMissing(f"{len(missing)} attachments have no bytes")
-        rfc_message_id, extra = self.rfc_message_id(due), self._headers(due, content, now)
-        work = (content, rfc_message_id, now, files, extra, keys)
-        return await asyncio.get_running_loop().run_in_executor(self._pool, _work, *work)
+        return await self._crew.do(partial(self._made, due, content, now, files, keys))
 
-    def _claim(self, due: Due, content: Content, now: datetime) -> dict[str, Any]:
+    def _made(
+        self, due: Due, content: Content, now: datetime, files: dict[str, bytes], keys: tuple[DkimKey, ...]
+    ) -> bytes:
+        rfc_message_id = self.rfc_message_id(due)
+        extra = self._headers(due, content, rfc_message_id, now)
+        raw = compose(content, rfc_message_id=rfc_message_id, date=now, attachments=files, extra_headers=extra)
+        return sign(raw, keys, timestamp=int(now.timestamp()))
+
+    def _claim(self, due: Due, content: Content, rfc_message_id: str, now: datetime) -> dict[str, Any]:
         """Who sent this and whether a person approved it, bound to exactly this mail (docs: the identity header)."""
         return {
             "ai_generated": due.author_kind in {"drafter", "agent"},
@@ -82,7 +88,7 @@ class Signer:
             "capabilities": [],
             "iat": int(now.timestamp()),
             "kid": self._kid,
-            "message_id": self.rfc_message_id(due),
+            "message_id": rfc_message_id,
             "mode": due.mode,
             "operator": due.operator,
             "recipients_sha256": recipients_digest((*content.to, *content.cc)),
@@ -91,31 +97,19 @@ class Signer:
             "verified_operator": False,
         }
 
-    def _headers(self, due: Due, content: Content, now: datetime) -> list[tuple[str, str]]:
-        claim = self._claim(due, content, now)
+    def _headers(self, due: Due, content: Content, rfc_message_id: str, now: datetime) -> list[tuple[str, str]]:
+        claim = self._claim(due, content, rfc_message_id, now)
         headers = [("X-Gatepost-Identity", identity_header(claim, self._identity_key))]
         if mark := _mark(due, content):
             headers.append(("Auto-Submitted", mark))
         if due.mailbox_id != SYSTEM_MAILBOX:
-            token = tokens.unsubscribe_token(self._token_key, due.mailbox_id, due.recipient)
+            token = tokens.unsubscribe_token(self._token_key, due.mailbox_id, due.recipient, (due.category or "")[:100])
             link, mailto = f"{self._public_url}/v1/unsubscribe/{token}", f"mailto:{due.mailbox_address}"
             headers += [
                 ("List-Unsubscribe", f"<{link}>, <{mailto}?subject=unsubscribe%20{token}>"),
                 ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
             ]
         return headers
-
-
-def _work(
-    content: Content,
-    rfc_message_id: str,
-    date: datetime,
-    files: dict[str, bytes],
-    extra: list[tuple[str, str]],
-    keys: tuple[DkimKey, ...],
-) -> bytes:
-    raw = compose(content, rfc_message_id=rfc_message_id, date=date, attachments=files, extra_headers=extra)
-    return sign(raw, keys, timestamp=int(date.timestamp()))
 
 
 def _mark(due: Due, content: Content) -> str | None:
