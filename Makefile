@@ -14,7 +14,7 @@ UV      := $(BIN)/uv
 MEMBERS := $(sort $(dir $(wildcard libs/*/pyproject.toml services/*/pyproject.toml)))
 TOMLS   := pyproject.toml $(addsuffix pyproject.toml,$(MEMBERS))
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev up demo test check compat properties fresh lint types unit integration e2e prove kills bench lock k8s-render k8s-static clean docs bench-webhooks
+.PHONY: help setup setup-dev up demo test check compat properties fresh lint types unit integration e2e prove kills bench lock k8s-render k8s-static clean docs bench-webhooks bench-replay
 
 help:  ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -65,6 +65,8 @@ types:
 	$(BIN)/mypy
 bench-webhooks: setup-dev  ## webhooks per second, through the notifier and through httpx2
 	$(BIN)/python -m bench.webhooks $(ARGS)
+bench-replay: setup-dev  ## replay 10,000 events to the drafter: nothing touched, a planted change found, the rate beside the live one
+	$(BIN)/python -m bench.replay $(ARGS)
 docs: setup-dev  ## write the generated documents: AsyncAPI, a page per event, the oversight tables
 	@PYTHONPATH=tests $(BIN)/python -m support.documents docs
 .PHONY: mutants agreement

@@ -118,11 +118,13 @@ async def _past(url: str, subject: str, since: datetime | None) -> list[Line]:
             opt_start_time=since.isoformat() if since else None,  # type: ignore[arg-type]
         )  # fmt: skip
         reader: Any = await client.jetstream().pull_subscribe(subject, stream=EVENTS, config=config)
-        left, lines = (await reader.consumer_info()).num_pending, list[Line]()
+        found = await reader.consumer_info()
+        left, lines = found.num_pending, list[Line]()
         while left > 0:
             batch = await reader.fetch(min(left, 500), timeout=5)
             left -= len(batch)
             lines += [{"subject": message.subject, "body": message.data.decode()} for message in batch]
+        await client.jetstream().delete_consumer(EVENTS, found.name)  # so that nothing of us is left
         return lines
     finally:
         await client.close()
