@@ -17,7 +17,7 @@ SETS = tuple(frozenset(c) for n in range(len(SCOPES) + 1) for c in itertools.com
 READING = ("read", "oversight_read")
 OPEN_TO_ALL = frozenset({
     "unsubscribe", "show_unsubscribe", "health", "openapi", "sign_up", "signing_keys", "setup_multimail", "oauth_resource",
-    "verify_page", "open_attachment", "show_approval",
+    "verify_page", "open_attachment", "show_approval", "review_page",
 })  # fmt: skip
 ANYONE_STOPS = frozenset({"create_pause", "report_issue"})  # stopping, and telling the operator, is anyone's
 DECIDING = frozenset({"oversight", OPERATOR, PERSON})

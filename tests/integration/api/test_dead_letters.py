@@ -66,10 +66,10 @@ def test_another_tenants_letters_are_nobodys(gatepost: Installation, event: dict
         with pytest.raises(Refused) as refused:
             gatepost.call("GET", f"/v1/dead-letters/{seq}", key="operator")
         assert refused.value.status == 404
-        asyncio.run(_purge(gatepost, seq))
+        asyncio.run(purge(gatepost, seq))
 
 
-async def _purge(gatepost: Installation, seq: int) -> None:
+async def purge(gatepost: Installation, seq: int) -> None:
     client = await nats.connect(gatepost.info["nats_url"])
     await client.jetstream().delete_msg("DEAD", seq)
     await client.close()

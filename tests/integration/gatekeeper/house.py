@@ -214,7 +214,7 @@ async def house_of(owner: asyncpg.Connection, stores: dict[str, Store], key: Ed2
     desk = Desk(steps, grants, Limits(), telling)
     upgrades = Upgrades(world, notices, grants.derived("upgrade code"), "http://gate.test")
     timers = Timers(
-        steps, desk, sweep_s=1, stuck_after_s=0, chores=(upgrades.sweep, quality.sweep, telling.digest)
+        steps, desk, sweep_s=1, stuck_after_s=0, chores=(upgrades.sweep, quality.sweep, telling.news, telling.digest)
     )  # fmt: skip
     decisions = Decisions(steps, grants, quality)
     return await House(owner, stores, desk, decisions, World(world), timers, Granting(world), upgrades, quality).build()

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from gatepost_contracts.email import EmailReceived
 from gatepost_contracts.ids import new_id
+from gatepost_notifier.asked import Asked
 from gatepost_notifier.deliver import Deliverer
 from gatepost_notifier.desk import Desk
 from gatepost_notifier.ledger import Ledger
@@ -90,6 +91,7 @@ class House:
     store: Store
     desk: Desk
     deliverer: Deliverer
+    asked: Asked
     tenant: str
     mailbox: str
 
@@ -128,13 +130,13 @@ class House:
             await self.owner.fetch("SELECT * FROM webhook_delivery WHERE endpoint_id = $1 ORDER BY place", endpoint)
         )
 
-    async def until(self, look: Callable[[], Any], within_s: float = 8) -> None:
+    async def until(self, look: Callable[[], Any], within_s: float = 8, every_s: float = 0.02) -> None:
         async def wait() -> None:
             while True:
                 found = look()
                 if await found if asyncio.iscoroutine(found) else found:
                     return
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(every_s)
 
         await asyncio.wait_for(wait(), within_s)
 
@@ -156,7 +158,7 @@ async def house(postgres: Database, request: pytest.FixtureRequest) -> AsyncIter
     deliverer = Deliverer(Ledger(store), wire, lambda sealed: unseal(KEY, sealed), SETTINGS)
     running = asyncio.create_task(deliverer.run())
     try:
-        yield House(owner, store, Desk(store, deliverer.wake), deliverer, tenant, mailbox)
+        yield House(owner, store, Desk(store, deliverer.wake), deliverer, Asked(store, deliverer.wake), tenant, mailbox)
     finally:
         running.cancel()
         await asyncio.wait({running})

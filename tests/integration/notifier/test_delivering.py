@@ -181,4 +181,4 @@ async def test_a_chat_channel_gets_a_line_and_a_link(house: House, receivers: Ma
     assert ["text"] == list(said)
     assert "A mail came" in said["text"]
     assert "&lt;!channel&gt; &lt;http://evil|hi&gt;" in said["text"]
-    assert said["text"].endswith(f"/review/{event.message_id}|look at it>")
+    assert said["text"].endswith(f"/review?message_id={event.message_id}|look at it>")

@@ -94,6 +94,7 @@ def test_public_routes_are_few_and_known() -> None:
         "openapi",
         "sign_up",
         "oauth_resource",
+        "review_page",
         "signing_keys",
         "setup_multimail",
         "verify_page",

@@ -112,7 +112,10 @@ def test_no_service_may_create_or_read_past_its_own() -> None:
             assert durable in CONSUMERS[service]
     assert serves("gatekeeper") == "cmd.gatekeeper.*"
     assert serves("sender") == "cmd.sender.domain_key"
-    assert dict(ASKERS) == {"gatekeeper": ("api", "gatekeeper", "operator"), "sender": ("api", "operator")}
+    assert serves("notifier") == "cmd.notifier.*"
+    assert dict(ASKERS) == {
+        "gatekeeper": ("api", "gatekeeper", "operator"), "notifier": ("api", "operator"), "sender": ("api", "operator"),
+    }  # fmt: skip
 
 
 def test_the_users_block_quotes_what_it_is_given() -> None:

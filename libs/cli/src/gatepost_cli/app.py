@@ -50,6 +50,7 @@ PLACES: dict[str, tuple[str, str, str]] = {
     "streams": ("broker", "streams", "Streams and durables: one declaration, one writer."),
     "events": ("broker", "events", "Events as they are published."),
     "dead": ("dead", "dead", "Dead letters: events that could not be handled."),
+    "webhooks": ("webhooks", "webhooks", "Webhooks: list, try, look at deliveries, send again."),
     "domains": ("domains", "domains", "Domains: records to publish, verification, DKIM keys."),
     "suppression": ("suppression", "suppression", "Whom nobody here writes to: list, add, remove, import, export."),
     "thread": ("threads", "thread", "Read a conversation; merge and split threads, and take a move back."),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 import urllib.request
 from pathlib import Path
 from typing import Annotated
@@ -13,16 +14,19 @@ import typer
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
 from gatepost_cli.connect import database_url, nats_url
-from gatepost_cli.new_consumer import add_consumer
+from gatepost_cli.new_consumer import add_consumer, add_reader
 from gatepost_cli.ready import running
+from gatepost_contracts.catalogue import SERVICES
 from gatepost_runtime import streams as declared
 from gatepost_runtime.asyncapi import merged
+from gatepost_runtime.users import OPERATOR, nats_users
 from gatepost_store import migrate as migrations
 
 streams = typer.Typer(help="Streams and durables: one declaration, one writer.", no_args_is_help=True)
 events = typer.Typer(help="Events as they are published.", no_args_is_help=True)
 Data = Annotated[Path | None, typer.Option(help="Data folder of the running installation.")]
 streams.command("add-consumer")(add_consumer)
+streams.command("add-reader")(add_reader)
 
 
 @streams.command("apply")
@@ -30,6 +34,25 @@ def apply(data: Data = None) -> None:
     """Make the streams and durables what this release declares; safe to run again."""
     for line in asyncio.run(declared.apply(nats_url(data))):
         typer.echo(line)
+
+
+@streams.command("render")
+def render(
+    passwords: Annotated[
+        Path | None, typer.Option(help="JSON file of user to password or bcrypt hash; else new ones are made.")
+    ] = None,
+) -> None:
+    """Print the users of the broker's configuration: each service's rights, from the table of events and durables.
+
+    It holds passwords: keep it as you keep them. After an upgrade that names new rights, render it again and reload.
+
+    Example: gatepost streams render --passwords nats-passwords.json > users.conf
+    """
+    users = (*SERVICES, OPERATOR)
+    given = json.loads(passwords.read_text("utf-8")) if passwords else {u: secrets.token_urlsafe(24) for u in users}
+    if missing := [user for user in users if not isinstance(given.get(user), str)]:
+        raise typer.BadParameter(f"no password for {', '.join(missing)}", param_hint="--passwords")
+    typer.echo(nats_users({user: given[user] for user in users}), nl=False)
 
 
 @events.command("tail")

@@ -16,6 +16,7 @@ from gatepost_cli.bootstrap import add_article, add_key, add_mailbox
 from gatepost_cli.connect import database_url
 from gatepost_cli.owner import owner_store
 from gatepost_contracts.ids import new_id
+from gatepost_contracts.mailbox import PENDING_MAIL
 
 keys = typer.Typer(help="API keys: list, make, revoke.", no_args_is_help=True)
 mailbox = typer.Typer(help="Mailboxes: list, make, give knowledge.", no_args_is_help=True)
@@ -137,25 +138,30 @@ def create_mailbox(
 def notices(
     sender: Annotated[str | None, typer.Option("--from", help="The address that codes and notices come from.")] = None,
     to: Annotated[str | None, typer.Option(help="The oversight address that they go to.")] = None,
+    pending: Annotated[
+        str | None, typer.Option(help="How soon it hears of what waits: " + ", ".join(PENDING_MAIL) + ".")
+    ] = None,
     data: Data = None,
 ) -> None:
-    """Show or set from where, and to whom, the installation itself writes.
+    """Show or set from where, to whom, and how soon the installation itself writes.
 
-    Example: gatepost mailbox notices --from gatepost@example.com --to boss@example.com
+    Example: gatepost mailbox notices --from gatepost@example.com --to boss@example.com --pending at_once
     """
+    if pending is not None and pending not in PENDING_MAIL:
+        raise typer.BadParameter(f"one of {', '.join(PENDING_MAIL)}", param_hint="--pending")
     for address in (sender, to):
         if address is not None and address.count("@") != 1:
             raise typer.BadParameter(f"{address}: give a full address")
 
-    async def work() -> tuple[str, str]:
+    async def work() -> tuple[str, str, str]:
         async with owner_store(database_url(data)) as store:
             if sender is not None and await store.fetchrow("mailbox", sender) is not None:
                 raise typer.BadParameter(f"{sender} is a mailbox already", param_hint="--from")
-            await store.execute("set_notices", sender, to)
+            await store.execute("set_notices", sender, to, pending)
             row = await store.fetchrow("notices")
-            return (row["address"], row["oversight_email"] or "nobody") if row else ("nobody", "nobody")
+            return (row["address"], row["oversight_email"] or "nobody", row["pending_mail"]) if row else ("nobody",) * 3
 
-    typer.echo("from {}, to {}".format(*asyncio.run(work())))
+    typer.echo("from {}, to {}, of what waits: {}".format(*asyncio.run(work())))
 
 
 @mailbox.command("knowledge")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 from importlib import resources
 from pathlib import Path
@@ -12,8 +13,8 @@ import typer
 
 from gatepost_cli.connect import nats_url
 from gatepost_contracts.catalogue import EVENTS_BY_TYPE
-from gatepost_runtime.consumer import check_name, declare
-from gatepost_runtime.users import consumer_user
+from gatepost_runtime.consumer import check_name, declare, declare_reader
+from gatepost_runtime.users import consumer_user, third_party_user
 
 FILES = {
     "pyproject.toml": "pyproject.toml.txt", "README.md": "README.md.txt", "Dockerfile": "Dockerfile.txt",
@@ -71,6 +72,26 @@ def add_consumer(
     for durable in asyncio.run(declare(nats_url(data), name, event, mailbox=mailbox, from_start=from_start)):
         typer.echo(f"durable {durable}: as declared")
     typer.echo(consumer_user(name, secrets.token_urlsafe(24), event))
+
+
+def add_reader(
+    name: Annotated[str, typer.Argument(help="The reader's name.")],
+    mailbox: Annotated[str, typer.Option(help="The one mailbox it sees (mbx_...).")],
+    from_start: Annotated[bool, typer.Option("--from-start", help="Begin with the oldest event kept.")] = False,
+    data: Annotated[Path | None, typer.Option(help="Data folder of the running installation.")] = None,
+) -> None:
+    """Let a plain NATS client read the mail events of one mailbox: makes its durable, and prints its NATS user.
+
+    That user reads this durable and acknowledges what it read; it can do nothing else. See docs/howto/being-told.md.
+
+    Example: gatepost streams add-reader shop_feed --mailbox mbx_01J...
+    """
+    _check(name, [])
+    if not re.fullmatch(r"mbx_(system|[0-9A-Z]{26})", mailbox):
+        raise typer.BadParameter(f"{mailbox}: give a mailbox's id, as `gatepost mailbox list` shows it")
+    asyncio.run(declare_reader(nats_url(data), name, mailbox, from_start=from_start))
+    typer.echo(f"durable {name}: as declared", err=True)
+    typer.echo(third_party_user(name, secrets.token_urlsafe(24), name))
 
 
 def _check(name: str, events: list[str]) -> None:

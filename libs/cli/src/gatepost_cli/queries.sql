@@ -29,11 +29,12 @@ SELECT id, address, display_name, mode, ceiling, drafting, created_at FROM mailb
 
 -- set_notices --
 -- From where, and to whom, the installation itself writes; what was not given stays.
-WITH whom AS (UPDATE tenant SET oversight_email = coalesce(lower($2::text), oversight_email) WHERE slug = 'default')
+WITH whom AS (UPDATE tenant SET oversight_email = coalesce(lower($2::text), oversight_email),
+                                pending_mail = coalesce($3::text, pending_mail) WHERE slug = 'default')
 UPDATE mailbox SET address = coalesce(lower($1::text), address) WHERE id = 'mbx_system';
 
 -- notices --
-SELECT b.address, t.oversight_email FROM tenant t JOIN mailbox b ON b.id = 'mbx_system' WHERE t.slug = 'default';
+SELECT b.address, t.oversight_email, t.pending_mail FROM tenant t JOIN mailbox b ON b.id = 'mbx_system' WHERE t.slug = 'default';
 
 -- add_mailbox --
 -- A mailbox made by the operator at the machine starts in the mode that was asked for.

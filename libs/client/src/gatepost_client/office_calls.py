@@ -27,7 +27,7 @@ class OfficeCalls(ABC, Generic[R]):
     # -- the account -----------------------------------------------------------------------------------------------
 
     def update_account(self, **changes: Any) -> R:
-        """Name, oversight_email, physical_address."""
+        """Name, oversight_email, pending_mail, physical_address."""
         return self._do(Ask("PATCH", "/v1/account", body=changes, keeps_null=True))
 
     def get_usage(self, **span: Any) -> R:

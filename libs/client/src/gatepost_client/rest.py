@@ -188,6 +188,18 @@ class Calls(OfficeCalls[R], ABC, Generic[R, B]):
         """What was sent to webhooks."""
         return self._do(Ask("GET", "/v1/webhook-deliveries", filters))
 
+    def test_webhook(self, webhook_id: str, event: str | None = None) -> R:
+        """Send a sample; its delivery."""
+        return self._do(Ask("POST", f"/v1/webhooks/{_p(webhook_id)}/test", body={"event": event} if event else {}))
+
+    def redeliver_webhook(self, delivery_id: str) -> R:
+        """Send one again, with the same id and bytes."""
+        return self._do(Ask("POST", f"/v1/webhook-deliveries/{_p(delivery_id)}/redeliver", body={}))
+
+    def redeliver_webhooks(self, **filters: Any) -> R:
+        """Send again what fits, of every webhook or of `webhook_id`; `dry_run` only counts. While `more`, ask again."""
+        return self._do(Ask("POST", "/v1/webhook-deliveries/redeliver", body=filters))
+
     def list_api_keys(self) -> R:
         """`api_keys`."""
         return self._do(Ask("GET", "/v1/api-keys"))

@@ -8,7 +8,18 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from gatepost_contracts.email import Mode
 from gatepost_contracts.event import Sha256
-from gatepost_contracts.ids import CommandId, DeliveryId, KeyId, MailboxId, MessageId, PauseId, PrincipalId, TenantId
+from gatepost_contracts.ids import (
+    CommandId,
+    DeliveryId,
+    EndpointId,
+    KeyId,
+    MailboxId,
+    MessageId,
+    PauseId,
+    PrincipalId,
+    TenantId,
+    WebhookDeliveryId,
+)
 from gatepost_contracts.mailbox import Scope
 
 Door = Literal["rest", "rpc", "mcp", "console", "cli", "token", "timer"]
@@ -233,6 +244,40 @@ class DomainKey(Command):
     action: Literal["ensure", "verify", "next", "switch", "retire"] = "ensure"
 
 
+class SampleWebhook(Command):
+    """Send a sample of an event to an endpoint, signed like a real one; the reply's id is the delivery's."""
+
+    name: ClassVar[str] = "sample"
+    server: ClassVar[str] = "notifier"
+
+    endpoint_id: EndpointId
+    word: str = Field(max_length=60, description="The word it is subscribed by, e.g. `email.received` or `inbound`.")
+
+
+class Redeliver(Command):
+    """Send webhooks again, one or all that fit: same ids and bytes, a fresh round of attempts, the oldest first.
+
+    The reply's extra holds `count` (sent again), `hurried` (waited for their next attempt and go now) and `more` (the time
+    was up: ask again with `next_since`).
+    """
+
+    name: ClassVar[str] = "redeliver"
+    server: ClassVar[str] = "notifier"
+
+    delivery_id: WebhookDeliveryId | None = Field(None, description="This one alone; nothing else is looked at then.")
+    endpoint_id: EndpointId | None = Field(
+        None, description="Of this endpoint; none: of every one that is switched on."
+    )
+    mailbox_ids: tuple[MailboxId, ...] | None = Field(None, description="Of these mailboxes; none: of all.")
+    states: tuple[Literal["failed", "disabled", "delivered"], ...] = ("failed", "disabled")
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
+    event_type: str | None = Field(None, max_length=60)
+    message_id: str | None = Field(None, max_length=60)
+    thread_id: str | None = Field(None, max_length=200)
+    dry_run: bool = Field(False, description="Only count.")
+
+
 class CommandReply(BaseModel):
     """The answer: done, or why not. Codes are those of the API."""
 
@@ -277,5 +322,7 @@ COMMANDS: dict[str, type[Command]] = {
         RemoveSuppression,
         MoveMails,
         DomainKey,
+        SampleWebhook,
+        Redeliver,
     )
 }

@@ -11,6 +11,8 @@ from gatepost_contracts.event import Event
 from gatepost_contracts.ids import GrantId, PauseId, PrincipalId
 
 Scope = Literal["tenant", "mailbox", "agent", "category"]
+PENDING_MAIL = ("off", "at_once", "hourly", "daily")
+"""How soon an account's oversight address hears of what waits for a person."""
 
 
 class MailboxModeChanged(Event):

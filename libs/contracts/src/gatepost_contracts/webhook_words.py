@@ -72,6 +72,11 @@ def kind_of(event_type: str, *, decided: bool = False, gated: bool = False) -> s
     return event_type
 
 
+def kind_named(word: str) -> str | None:
+    """The kind of event that this word names; None for a word that names none."""
+    return next((kind for kind, words in WORDS.items() if word in words), None)
+
+
 def namings(kind: str, subscribed: Iterable[str]) -> tuple[Naming, ...]:
     """How a subscriber with these words hears this kind of event; empty: not at all. Two aliases are two deliveries."""
     words = WORDS.get(kind, (kind,))

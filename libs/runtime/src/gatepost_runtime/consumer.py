@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Self
 
 import nats
@@ -95,22 +95,29 @@ async def declare(
 
     With `mailbox` it sees that mailbox alone. A new durable begins with what comes next, unless `from_start`.
     """
+    subjects = {f"{name}_{kind.replace('.', '_')}": f"{kind}.{mailbox or '*'}" for kind in types}
+    return await _declare(nats_url, name, subjects, from_start=from_start)
+
+
+async def declare_reader(nats_url: str, name: str, mailbox: str, *, from_start: bool = False) -> None:
+    """Make the one durable, of its own name, from which a plain NATS client reads all mail events of one mailbox."""
+    await _declare(nats_url, name, {name: f"email.*.{mailbox}"}, from_start=from_start)
+
+
+async def _declare(nats_url: str, name: str, subjects: Mapping[str, str], *, from_start: bool) -> list[str]:
     check_name(name)
     client = await nats.connect(nats_url, inbox_prefix="_INBOX_operator", allow_reconnect=False, connect_timeout=5)
-    made = []
     try:
         js = client.jetstream()
         known = {info.name: info.config for info in await js.consumers_info(EVENTS)}
-        for event_type in types:
-            durable = f"{name}_{event_type.replace('.', '_')}"
+        for durable, subject in subjects.items():
             begin = DeliverPolicy.ALL if from_start else DeliverPolicy.NEW
             config = ConsumerConfig(
                 durable_name=durable, description=f"consumer {name}", ack_policy=AckPolicy.EXPLICIT, ack_wait=30, max_deliver=-1,
-                max_ack_pending=MAX_ACK_PENDING, filter_subject=f"{event_type}.{mailbox or '*'}",
+                max_ack_pending=MAX_ACK_PENDING, filter_subject=subject,
                 deliver_policy=known[durable].deliver_policy if durable in known else begin,
             )  # fmt: skip
             await js.add_consumer(EVENTS, config)
-            made.append(durable)
-        return made
+        return list(subjects)
     finally:
         await client.close()

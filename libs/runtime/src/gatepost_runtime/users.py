@@ -15,7 +15,7 @@ from gatepost_contracts.commands import COMMANDS
 
 OPERATOR = "operator"
 ASKS: Mapping[str, tuple[str, ...]] = {
-    "api": ("cmd.gatekeeper.*", "cmd.sender.domain_key"),
+    "api": ("cmd.gatekeeper.*", "cmd.sender.domain_key", "cmd.notifier.*"),
     "gatekeeper": ("cmd.gatekeeper.*",),
 }
 READS: Mapping[str, tuple[str, ...]] = {

@@ -49,9 +49,7 @@ GRANT INSERT (id, tenant_id, address, display_name, mode, drafting, provider, sy
 GRANT UPDATE (display_name, drafting, system_prompt, signature_block, auto_cc, auto_bcc, forward_inbound, default_gate_timing,
     scheduling_enabled, mcp_configured, ai_disclosure, deleted_at, physical_address, send_window, rate_per_hour, warmup_from,
     quote_original) ON mailbox TO gp_api;
-GRANT UPDATE (name, oversight_email, physical_address) ON tenant TO gp_api;
-GRANT INSERT ON webhook_delivery TO gp_api; -- a test event that somebody asked for
-GRANT UPDATE (state, due_at, attempts, claimed_until, redeliveries, is_first) ON webhook_delivery TO gp_api;
+GRANT UPDATE (name, oversight_email, physical_address, pending_mail) ON tenant TO gp_api;
 
 -- gatekeeper: every state of outbound mail up to released, decisions, grants, modes, pauses
 GRANT UPDATE (state, version, last_row, revision, content, recipients, subject, to_addresses, cc_addresses, has_attachments, placeholder,
@@ -70,6 +68,7 @@ GRANT INSERT, DELETE, UPDATE (tries, redeemed_at) ON approval_request TO gp_gate
 GRANT INSERT ON category_rule TO gp_gatekeeper;
 GRANT INSERT ON decision TO gp_gatekeeper;
 GRANT DELETE ON suppression TO gp_gatekeeper;
+GRANT UPDATE (pending_told_at) ON tenant TO gp_gatekeeper; -- how far it has told what waits
 
 -- gatekeeper: the tree over the records; nobody changes a leaf, a node or a checkpoint
 GRANT INSERT ON audit_leaf, audit_node, audit_checkpoint, audit_tree, audit_policy TO gp_gatekeeper;

@@ -212,6 +212,9 @@ ACCESS: tuple[Access, ...] = (
     Access("recover_webhook", (ADMIN,), "endpoint.tenant_id", mutates=True, outward=True, status=202,
            rest=(("POST", "/v1/webhooks/{id}/recover"),),
            doc="Send again what an outage left; `dry_run` only counts."),
+    Access("redeliver_webhooks", (ADMIN,), "webhook_delivery.tenant_id", mutates=True, outward=True, status=202,
+           rest=(("POST", "/v1/webhook-deliveries/redeliver"),),
+           doc="Send again what fits, of all webhooks or of one; `dry_run` only counts."),
     Access("list_webhook_deliveries", (ADMIN,), "webhook_delivery.tenant_id",
            rest=(("GET", "/v1/webhook-deliveries"),), doc="What was sent to webhooks, and how it went."),
     Access("get_webhook_delivery", (ADMIN,), "webhook_delivery.tenant_id",
@@ -288,7 +291,8 @@ ACCESS: tuple[Access, ...] = (
     Access("get_account", (READ,), "tenant.id", rest=(("GET", "/v1/account"),), rpc="get_account",
            doc="The account."),
     Access("update_account", (ADMIN,), "tenant.id", mutates=True, rest=(("PATCH", "/v1/account"),),
-           rpc="update_account", code=("oversight_email",), doc="Name, oversight address and postal address of the account."),
+           rpc="update_account", code=("oversight_email",),
+           doc="Name, postal address, oversight address of the account, and how soon it hears (`pending_mail`)."),
     Access("get_usage", (READ,), "tenant.id", rest=(("GET", "/v1/usage"),), rpc="get_usage",
            doc="How many mails, calls and decisions, in all or by day."),
     Access("stats", (READ,), "message.tenant_id", rest=(("GET", "/v1/stats"),),
@@ -329,6 +333,8 @@ ACCESS: tuple[Access, ...] = (
            rest=(("POST", "/v1/dead-letters/{seq}/redrive"),), doc="Handle it again."),
     Access("drop_dead_letter", (OPERATOR,), "event.tenant_id", mutates=True,
            rest=(("DELETE", "/v1/dead-letters/{seq}"),), doc="Forget it."),
+    Access("review_page", (PUBLIC,), "none", rest=(("GET", "/review"),),
+           doc="Where links of notices lead: how a reviewer decides. It shows no mail and decides nothing."),
     Access("show_unsubscribe", (PUBLIC,), "token", rest=(("GET", "/v1/unsubscribe/{token}"),),
            doc="A page with a button. Looking changes nothing."),
     Access("unsubscribe", (PUBLIC,), "token", mutates=True, rest=(("POST", "/v1/unsubscribe/{token}"),),
@@ -340,7 +346,7 @@ ACCESS: tuple[Access, ...] = (
 _DOORS: dict[str, Door] = {
     "show_approval": "token", "approve_by_link": "token",
     "show_unsubscribe": "token", "unsubscribe": "token", "health": "meta", "openapi": "meta", "oauth_resource": "meta",
-    "signing_keys": "meta", "verify_page": "meta", "open_attachment": "token",
+    "signing_keys": "meta", "verify_page": "meta", "review_page": "meta", "open_attachment": "token",
 }  # fmt: skip
 
 

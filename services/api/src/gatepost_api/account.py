@@ -19,13 +19,14 @@ from gatepost_api.status import Row
 from gatepost_api.suppressions import suppression_view
 from gatepost_api.views import Eyes, email_view
 from gatepost_contracts.ids import new_id
+from gatepost_contracts.mailbox import PENDING_MAIL
 
 _EXPORT_PAGE = 200
 _DAYS_MOST = 400
 
 
 async def update_account(office: Office, call: Call) -> Reply:
-    """Name, postal and oversight address; for the last a code goes to the old one, where it is asked for."""
+    """Name, postal and oversight address; for the last a code goes to the old one. How soon it hears is the operator's."""
     fields = call.fields
     email = fields.text("oversight_email", most=320)
     if email is not None:
@@ -33,9 +34,15 @@ async def update_account(office: Office, call: Call) -> Reply:
     name = fields.text("name", most=200)
     if name is not None and (not name.strip() or any(c in name for c in "\r\n")):
         raise invalid("name", "must be one line")
+    pending = fields.text("pending_mail")
+    if pending is not None:
+        if not call.caller.is_operator:
+            raise Refusal("operator_redeems", "Only an operator changes where codes and notices go.")
+        if pending not in PENDING_MAIL:
+            raise invalid("pending_mail", "is unknown", f"One of {', '.join(PENDING_MAIL)}.")
     address = fields.text("physical_address", most=500)
     await office.store.execute(
-        "update_account", call.caller.tenant_id, name, email, "physical_address" in fields, address
+        "update_account", call.caller.tenant_id, name, email, "physical_address" in fields, address, pending
     )
     reply = await get_account(office, call)
     assert isinstance(reply.body, dict)  # noqa: S101 (that is what it answers)

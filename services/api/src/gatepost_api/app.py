@@ -6,10 +6,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
+from prometheus_client import Gauge
+
 from gatepost_api.caller import KeyRing
 from gatepost_api.door import build
 from gatepost_api.limits import Limits
 from gatepost_api.live import Live
+from gatepost_api.machine import dead_letters
 from gatepost_api.mcp_door import McpDoor
 from gatepost_api.office import Office
 from gatepost_api.settings import ApiSettings
@@ -20,7 +23,7 @@ from gatepost_runtime.rows import Wired
 from gatepost_runtime.service import Service
 from gatepost_runtime.settings import read
 
-_NOTE_USED_S, _FORGET_S = 10.0, 600.0
+_NOTE_USED_S, _FORGET_S, _COUNT_S = 10.0, 600.0, 10.0
 
 
 async def wire(service: Service) -> Wired:
@@ -43,6 +46,14 @@ async def wire(service: Service) -> Wired:
         await service.store.execute("forget_claims")
         await service.store.execute("forget_approval_links")
 
+    waiting = Gauge("gatepost_dead_letters_waiting", "Events set aside, until a person says what becomes of them.",
+                    registry=service.registry)  # fmt: skip
+
+    async def count_dead() -> None:
+        count = await dead_letters(office)
+        if count is not None:  # else as many as it was; that nobody can look is told by /readyz
+            waiting.set(count)
+
     live = Live(lambda: service.broker.client, service.stopping)
 
     office = Office(
@@ -59,6 +70,7 @@ async def wire(service: Service) -> Wired:
         tasks=(
             _every(service.stopping, _NOTE_USED_S, keys.note_used),
             _every(service.stopping, _FORGET_S, forget),
+            _every(service.stopping, _COUNT_S, count_dead),
             live.run,
             mcp.run,
         ),

@@ -242,7 +242,8 @@ async def get_account(office: Office, call: Call) -> Reply:
     return Reply(
         {
             "id": tenant["id"], "name": tenant["name"], "slug": tenant["slug"], "plan": "self-hosted",
-            "oversight_email": tenant["oversight_email"], "physical_address": tenant["physical_address"],
+            "oversight_email": tenant["oversight_email"], "pending_mail": tenant["pending_mail"],
+            "physical_address": tenant["physical_address"],
             "monthly_email_quota": 0, "emails_sent_this_month": sent, "max_mailboxes": 0, "mailboxes": len(boxes),
             "storage_used_bytes": 0, "max_storage_bytes": 0, "is_active": True, "sending_disabled": False,
             "sending_disabled_reason": None, "enforcement_tier": "none", "created_at_iso": iso(tenant["created_at"]),

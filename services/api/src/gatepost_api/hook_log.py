@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from gatepost_api import event_words
@@ -13,13 +13,11 @@ from gatepost_api.hooks import found
 from gatepost_api.moments import after, cursor_for, iso
 from gatepost_api.office import Call, Office, Reply
 from gatepost_api.status import Row
-from gatepost_contracts.ids import new_id
-from gatepost_contracts.webhook_words import WORDS, namings
+from gatepost_contracts.commands import Redeliver, SampleWebhook
+from gatepost_contracts.webhook_words import kind_named, namings
 
 STATES = ("pending", "delivered", "failed", "disabled", "deleted")
 _AGAIN = ("failed", "disabled", "delivered")
-_RECOVER_MOST = 50_000
-_API_VERSION = "2026-11-01"
 
 
 def delivery_view(w: Row) -> dict[str, Any]:
@@ -86,34 +84,36 @@ async def redeliver_webhook(office: Office, call: Call) -> Reply:
     """Send one again: same id, same bytes, a fresh round of attempts."""
     row = await _delivery(office, call)
     _must_be_on(row)
-    await office.store.execute("redeliver", call.caller.tenant_id, row["id"])
-    await office.store.execute("promote_endpoint", row["endpoint_id"])
+    await office.demand(Redeliver(**office.command_fields(call), delivery_id=row["id"]))
     return Reply(delivery_view(await _delivery(office, call)))
 
 
+async def redeliver_webhooks(office: Office, call: Call) -> Reply:
+    """Send again what fits, of every webhook or of one, oldest first; what waits for its next attempt goes now."""
+    return await _again(office, call, await found(office, call) if call.fields.text("id") else None)
+
+
 async def recover_webhook(office: Office, call: Call) -> Reply:
-    """Send again what an outage left, oldest first; what still waits for its next attempt goes now."""
-    fields, tenant = call.fields, call.caller.tenant_id
-    endpoint = await found(office, call)
+    """Send again what an outage of one webhook left, oldest first; what waits for its next attempt goes now."""
+    return await _again(office, call, await found(office, call))
+
+
+async def _again(office: Office, call: Call, endpoint: Row | None) -> Reply:
+    fields = call.fields
     wanted = fields.words("status") or ("failed", "disabled")
     if unknown := [word for word in wanted if word not in _AGAIN]:
         raise invalid("status", f"{unknown[0][:40]} cannot be sent again", f"Any of {', '.join(_AGAIN)}.")
-    chosen = (
-        tenant, endpoint["id"], list(wanted), fields.moment("since"), fields.moment("until"), fields.text("event_type"),
-        fields.text("message_id"), fields.text("thread_id"),
-    )  # fmt: skip
-    if fields.flag("dry_run"):
-        count = await office.store.fetchrow("recoverable", *chosen)
-        again, hurried = (count["again"], count["pending"]) if count else (0, 0)
-        return Reply({"id": endpoint["id"], "count": again, "hurried": hurried, "dry_run": True}, status=200)
-    _must_be_on(endpoint)
-    again = _affected(await office.store.execute("recover", *chosen, _RECOVER_MOST))
-    hurried = _affected(await office.store.execute("hurry", endpoint["id"]))
-    await office.store.execute("promote_endpoint", endpoint["id"])
-    await office.store.execute("look_again", endpoint["id"])
-    return Reply({
-        "id": endpoint["id"], "count": again, "hurried": hurried, "dry_run": False, "more": again == _RECOVER_MOST,
-    })  # fmt: skip
+    is_dry, bound = fields.flag("dry_run") or False, call.caller.bound
+    if endpoint is not None and not is_dry:
+        _must_be_on(endpoint)
+    reply = await office.demand(Redeliver(
+        **office.command_fields(call), endpoint_id=endpoint["id"] if endpoint else None,
+        mailbox_ids=None if bound is None else tuple(bound), states=wanted,
+        since=fields.moment("since"), until=fields.moment("until"), event_type=fields.text("event_type", most=60),
+        message_id=fields.text("message_id", most=60), thread_id=fields.text("thread_id", most=200), dry_run=is_dry,
+    ))  # fmt: skip
+    told = {"id": endpoint["id"] if endpoint else None, **reply.extra, "dry_run": is_dry}
+    return Reply(told, status=200 if is_dry else None)
 
 
 async def test_webhook(office: Office, call: Call) -> Reply:
@@ -121,17 +121,12 @@ async def test_webhook(office: Office, call: Call) -> Reply:
     endpoint = await found(office, call)
     _must_be_on(endpoint)
     word = call.fields.text("event") or _sample_word(endpoint["events"])
-    kind = next((kind for kind, words in WORDS.items() if word in words), None)
+    kind = kind_named(word)
     if kind is None:
         raise Refusal("event_unsupported", f"unknown event: {word[:60]}", known=list(event_words.KNOWN))
-    canonical = kind.partition(" ")[0]
-    delivery_id = new_id("whd")
-    body = json.dumps(_sample(endpoint, delivery_id, word, canonical), ensure_ascii=False, separators=(",", ":"))
-    await office.store.execute(
-        "add_test_delivery", delivery_id, call.caller.tenant_id, endpoint["mailbox_id"] or "mbx_system", endpoint["id"],
-        canonical, word, body.encode(),
-    )  # fmt: skip
-    view = delivery_view(await _delivery(office, call, delivery_id)) | {
+    command = SampleWebhook(**office.command_fields(call), endpoint_id=endpoint["id"], word=word)
+    reply = await office.demand(command)
+    view = delivery_view(await _delivery(office, call, reply.id)) | {
         "subscribed": bool(namings(kind, endpoint["events"]))
     }
     if not view["subscribed"]:
@@ -143,27 +138,6 @@ def _sample_word(events: list[str]) -> str:
     return next((word for word in events if word in event_words.KNOWN), "email.received")
 
 
-def _sample(endpoint: Row, delivery_id: str, word: str, canonical: str) -> dict[str, Any]:
-    """The fields that receivers look at, with values that name nothing real."""
-    at = iso(datetime.now(UTC))
-    text = "This is a test of your webhook."
-    content: dict[str, Any] = {
-        "id": delivery_id, "event": word, "type": word, "event_type": word, "canonical": canonical, "timestamp": at,
-        "created_at": at, "api_version": _API_VERSION, "test": True, "event_id": f"test.{delivery_id}",
-        "mailbox": endpoint["mailbox_address"] or "", "mailbox_id": endpoint["mailbox_id"] or "",
-        "message_id": "msg_TEST", "email_id": "msg_TEST", "original_message_id": "msg_TEST", "in_reply_to_id": None,
-        "thread_id": "thr_TEST", "from": "test@example.com", "sender": "test@example.com",
-        "from_address": "test@example.com", "to": [], "to_addresses": [], "subject": "Webhook test", "body_text": text,
-        "markdown": text, "text_body": text, "body": text, "direction": "inbound", "status": "unread",
-        "has_attachments": False, "tags": {}, "metadata": {}, "thread_metadata": {}, "oversight_mode": "",
-    }  # fmt: skip
-    return content | {"data": content}
-
-
 def _must_be_on(row: Row) -> None:
     if not row["is_active"]:
         raise Refusal("webhook_off")
-
-
-def _affected(status: str) -> int:
-    return int(status.rpartition(" ")[2])

@@ -65,6 +65,7 @@ ALIASES: dict[str, dict[str, tuple[str, ...]]] = {
     "verify_domain": {"id": ("id", "domain_id", "domain")}, "rotate_domain_key": {"id": ("id", "domain_id", "domain")},
     "remove_suppression": {"address": ("address", "email_address", "email")},
     "delete_webhook": {"id": ("id", "webhook_id")},
+    "redeliver_webhooks": {"id": ("webhook_id", "endpoint_id"), "message_id": ("message_id", "email_id")},
     "list_webhook_deliveries": {"webhook_id": ("webhook_id", "endpoint_id"), "message_id": MAIL},
     "lift_hold": {"id": ("id", "hold_id")},
     "revoke_api_key": {"id": ("id", "key_id")},

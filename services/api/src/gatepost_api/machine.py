@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ from gatepost_runtime.logging import get_logger
 
 log = get_logger()
 _LOOK_BACK = timedelta(days=3)
+_MESSAGE_ID = re.compile(r"msg_[0-9A-Z]{26}")
 # Stages that wait for a person, or for a moment that was chosen; all others are the machine's.
 _WAITING = frozenset({"held", "uncertain", "quarantined", "revising_by_agent", "scheduled", "dead_letters"})
 _STAGES = ("received", "drafting", "drafted", "held", "revising", "revising_by_agent", "scheduled", "released", "sending",
@@ -28,12 +30,12 @@ async def status(office: Office, call: Call) -> Reply:
     if row:
         counts |= {"received": row["received"], "outbox": row["outbox"], "webhook_pending": row["webhook_pending"]}
     left: dict[str, Any] = {stage: int(counts.get(stage, 0)) for stage in _STAGES}
-    left["dead_letters"] = await _dead_letters(office)
+    left["dead_letters"] = await dead_letters(office)
     left["quiet"] = all(left[stage] == 0 for stage in _STAGES if stage not in _WAITING)
     return Reply(left)
 
 
-async def _dead_letters(office: Office) -> int | None:
+async def dead_letters(office: Office) -> int | None:
     """Of the whole installation; None while the broker cannot be asked."""
     try:
         return await office.dead().count()
@@ -51,6 +53,20 @@ async def health(office: Office, _: Call) -> Reply:
 async def openapi(office: Office, _: Call) -> Reply:
     """The interface as OpenAPI."""
     return Reply(office.openapi())
+
+
+async def review_page(_: Office, call: Call) -> Reply:
+    """Where the links of notices and chat messages lead. Whoever has the link is nobody yet: no mail is shown, none decided."""
+    message_id = call.fields.text("message_id")
+    if message_id is not None and not _MESSAGE_ID.fullmatch(message_id):
+        raise Refusal("not_found")
+    show = f"gatepost review {message_id}" if message_id else "gatepost review"
+    return page(
+        "A mail waits for a person" if message_id else "Mails that wait for a person",
+        "<p>Deciding needs a reviewer's key; this page and its link decide nothing.</p>"
+        f"<p>At a terminal: <code>{show}</code></p>"
+        "<p>By the API: <code>GET /v1/oversight/pending</code>, then <code>POST /v1/oversight/decide</code>.</p>",
+    )
 
 
 # -- unsubscribe ---------------------------------------------------------------------------------------------------

@@ -388,55 +388,6 @@ SELECT w.*, e.url, e.is_active AND e.deleted_at IS NULL AS is_active
   FROM webhook_delivery w JOIN endpoint e ON e.id = w.endpoint_id
  WHERE w.tenant_id = $1 AND w.id = $2 AND ($3::text[] IS NULL OR w.mailbox_id = ANY($3));
 
--- add_test_delivery --
--- A test event; it belongs to no thread and waits for nothing.
-INSERT INTO webhook_delivery (id, tenant_id, mailbox_id, endpoint_id, event_id, event_type, alias, place, body, is_first)
-VALUES ($1, $2, $3, $4, 'test.' || $1, $5, $6, 0, $7, true);
-
--- redeliver --
--- Once more from the first attempt, with the same id and bytes.
-UPDATE webhook_delivery SET state = 'pending', attempts = 0, due_at = now(), claimed_until = NULL,
-       redeliveries = redeliveries + CASE WHEN state = 'pending' THEN 0 ELSE 1 END,
-       is_first = CASE WHEN state = 'pending' THEN is_first ELSE thread_id IS NULL END
- WHERE tenant_id = $1 AND id = $2 AND (claimed_until IS NULL OR claimed_until < now());
-
--- recoverable --
--- What `recover` would send again, and what waits anyhow.
-SELECT count(*) FILTER (WHERE w.state = ANY($3::text[]) AND ($4::timestamptz IS NULL OR w.created_at >= $4)
-         AND ($5::timestamptz IS NULL OR w.created_at < $5) AND ($6::text IS NULL OR w.event_type = $6 OR w.alias = $6)
-         AND ($7::text IS NULL OR w.message_id = $7) AND ($8::text IS NULL OR w.thread_id = $8)) AS again,
-       count(*) FILTER (WHERE w.state = 'pending') AS pending
-  FROM webhook_delivery w WHERE w.tenant_id = $1 AND w.endpoint_id = $2;
-
--- recover --
--- Send again, the oldest first and at most so many.
-UPDATE webhook_delivery w SET state = 'pending', attempts = 0, due_at = now(), claimed_until = NULL,
-       redeliveries = w.redeliveries + 1, is_first = w.thread_id IS NULL
-  FROM (SELECT id FROM webhook_delivery w
-         WHERE w.tenant_id = $1 AND w.endpoint_id = $2 AND w.state = ANY($3::text[])
-           AND ($4::timestamptz IS NULL OR w.created_at >= $4) AND ($5::timestamptz IS NULL OR w.created_at < $5)
-           AND ($6::text IS NULL OR w.event_type = $6 OR w.alias = $6)
-           AND ($7::text IS NULL OR w.message_id = $7) AND ($8::text IS NULL OR w.thread_id = $8)
-         ORDER BY w.created_at, w.id LIMIT $9) chosen
- WHERE w.id = chosen.id;
-
--- look_again --
--- An endpoint that somebody says is back is tried at once, not at the next probe.
-UPDATE endpoint SET failing_since = NULL WHERE id = $1;
-
--- hurry --
--- What waits for its next attempt goes now.
-UPDATE webhook_delivery SET due_at = now() WHERE endpoint_id = $1 AND state = 'pending' AND due_at > now();
-
--- promote_endpoint --
--- The oldest undelivered one of each thread of this endpoint is its first, unless one is already.
-UPDATE webhook_delivery w SET is_first = true
-  FROM (SELECT DISTINCT ON (d.thread_id) d.id, d.thread_id FROM webhook_delivery d
-         WHERE d.endpoint_id = $1 AND d.state = 'pending' ORDER BY d.thread_id, d.place, d.id) oldest
- WHERE w.id = oldest.id AND NOT w.is_first
-   AND NOT EXISTS (SELECT 1 FROM webhook_delivery f WHERE f.endpoint_id = $1 AND f.thread_id = oldest.thread_id
-                      AND f.state = 'pending' AND f.is_first);
-
 -- keys --
 SELECT k.*, p.name AS principal_name, p.kind FROM api_key k JOIN principal p ON p.id = k.principal_id
  WHERE k.tenant_id = $1 ORDER BY k.id DESC;
@@ -572,6 +523,7 @@ DELETE FROM contact WHERE tenant_id = $1 AND (id = $2 OR email = $3) RETURNING i
 
 -- update_account --
 UPDATE tenant SET name = coalesce($2::text, name), oversight_email = coalesce($3::text, oversight_email),
+       pending_mail = coalesce($6::text, pending_mail),
        physical_address = CASE WHEN $4::boolean THEN $5::text ELSE physical_address END
  WHERE id = $1;
 

@@ -123,7 +123,8 @@ TOOLS: tuple[Tool, ...] = (
     Tool("create_mailbox", "Make a mailbox", "create_mailbox", "address_local_part; display_name approval_code", "---"),
     Tool("delete_mailbox", "End a mailbox", "delete_mailbox", "mailbox_id; approval_code", "-DI", needs=("mailbox_id",)),
     Tool("get_account", "See the account", "get_account", "", "R-I"),
-    Tool("update_account", "Change the account", "update_account", "; name oversight_email physical_address approval_code", "--I"),
+    Tool("update_account", "Change the account", "update_account", "; name oversight_email pending_mail physical_address "
+         "approval_code", "--I"),
     Tool("delete_account", "End the account", "delete_account", "; approval_code", "-DI"),
     Tool("get_usage", "See usage", "get_usage", "; period", "R-I"),
     Tool("upgrade_plan", "Change the plan", "billing", "plan; interval", "---"),

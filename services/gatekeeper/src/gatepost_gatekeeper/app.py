@@ -81,7 +81,7 @@ async def wire(service: Service) -> Wired:
     timers = Timers(
         steps, desk, sweep_s=settings.sweep_s, stuck_after_s=settings.stuck_after_s,
         chores=(
-            upgrades.sweep, approvals.sweep, quality.sweep, telling.digest, people.sweep,
+            upgrades.sweep, approvals.sweep, quality.sweep, telling.news, telling.digest, people.sweep,
             Reach(service.store, service.registry).sweep,
         ),
     )  # fmt: skip

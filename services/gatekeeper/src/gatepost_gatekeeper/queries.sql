@@ -348,14 +348,34 @@ SELECT m.id, m.decided_at, d.approved, d.rejected, d.edit_words
  ORDER BY m.decided_at, m.id;
 
 -- accounts_waiting --
--- Accounts where a mail has waited for a person since before $1, with how many wait in each mailbox.
-SELECT w.tenant_id, min(w.oldest_at) AS oldest_at,
-       jsonb_agg(jsonb_build_object('address', b.address, 'n', w.n) ORDER BY b.address) AS boxes
-  FROM (SELECT tenant_id, mailbox_id, count(*) AS n, min(held_at) AS oldest_at FROM message
-         WHERE state = 'held' AND mailbox_id <> 'mbx_system' GROUP BY 1, 2) w
-  JOIN mailbox b ON b.id = w.mailbox_id
-  JOIN tenant t ON t.id = w.tenant_id AND t.oversight_email IS NOT NULL
- GROUP BY 1 HAVING min(w.oldest_at) < $1;
+-- Accounts that want to hear of it where a mail has waited for a person since before $1.
+SELECT t.id FROM tenant t
+ WHERE t.oversight_email IS NOT NULL AND t.pending_mail <> 'off'
+   AND EXISTS (SELECT 1 FROM message m WHERE m.tenant_id = t.id AND m.state = 'held' AND m.held_at < $1);
+
+-- waiting_of --
+-- How many mails of an account wait for a person in each mailbox, and since when.
+SELECT b.address, count(*) AS n, min(m.held_at) AS oldest_at FROM message m JOIN mailbox b ON b.id = m.mailbox_id
+ WHERE m.tenant_id = $1 AND m.state = 'held' GROUP BY 1 ORDER BY 1;
+
+-- accounts_with_news --
+-- Accounts that want to hear at once, or once in each hour, and where something waits that they were not told of.
+SELECT t.id, t.pending_told_at AS told_at FROM tenant t
+ WHERE t.oversight_email IS NOT NULL
+   AND (t.pending_mail = 'at_once' OR (t.pending_mail = 'hourly'
+        AND (t.pending_told_at IS NULL OR date_trunc('hour', t.pending_told_at) < date_trunc('hour', $1::timestamptz))))
+   AND EXISTS (SELECT 1 FROM message m WHERE m.tenant_id = t.id AND m.state = 'held'
+                AND m.held_at > coalesce(t.pending_told_at, '-infinity') AND m.held_at <= $1);
+
+-- news_of --
+-- What began to wait in an account between two moments, the first $4 of them, and how many in all.
+SELECT b.address, m.id, m.reasons, m.held_at, count(*) OVER () AS n FROM message m JOIN mailbox b ON b.id = m.mailbox_id
+ WHERE m.tenant_id = $1 AND m.state = 'held' AND m.held_at > coalesce($2::timestamptz, '-infinity') AND m.held_at <= $3
+ ORDER BY m.held_at, m.id LIMIT $4;
+
+-- was_told --
+-- This account knows of all that waits since before $2.
+UPDATE tenant SET pending_told_at = $2 WHERE id = $1 AND (pending_told_at IS NULL OR pending_told_at < $2);
 
 -- thread_of_tenant --
 -- A thread and the mailbox it belongs to.

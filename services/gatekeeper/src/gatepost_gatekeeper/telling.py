@@ -1,4 +1,4 @@
-"""What follows from a change of the world: every mailbox hears of a stop, people hear of a demotion, a queue is not forgotten.
+"""What follows from a change of the world: every mailbox hears of a stop, people of a demotion and of what waits for them.
 
 A stop of the whole account is one row and many mailboxes, and events are addressed by mailbox; so its first event, of the
 system mailbox, makes one for each mailbox it covers. The ids of those steps follow from the stop, so a repeat tells nothing
@@ -14,7 +14,11 @@ from gatepost_contracts.mailbox import MailboxModeChanged, MailboxPaused, Mailbo
 from gatepost_gatekeeper.caller import SYSTEM_MAILBOX
 from gatepost_gatekeeper.notices import Notices
 from gatepost_gatekeeper.steps import Steps
-from gatepost_gatekeeper.templates import demoted, deviated, waiting
+from gatepost_gatekeeper.templates import approvals, demoted, deviated, waiting
+
+SETTLED = timedelta(seconds=5)
+"""What was held this long ago is committed; what is younger is told next time, so that nothing is passed over."""
+LISTED = 20
 
 
 class Telling:
@@ -23,6 +27,7 @@ class Telling:
     def __init__(self, steps: Steps, notices: Notices, *, public_url: str = "", digest_after_s: int = 0) -> None:
         self._steps, self._store, self._notices = steps, steps.store, notices
         self._url, self._after = public_url.rstrip("/"), timedelta(seconds=digest_after_s)
+        self._digested: set[tuple[str, datetime]] = set()
 
     async def stop(self, event: MailboxPaused | MailboxResumed) -> None:
         """Tell each mailbox that the stop covers."""
@@ -52,7 +57,28 @@ class Telling:
             return
         now = datetime.now(UTC)
         today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        self._digested = {one for one in self._digested if one[1] == today}
         for row in await self._store.fetch("accounts_waiting", now - self._after):
-            counts = [(box["address"], box["n"]) for box in row["boxes"]]
-            text = waiting(counts, row["oldest_at"], self._url)
-            await self._notices.send(text, row["tenant_id"], about=f"digest {row['tenant_id']}", at=today)
+            tenant = row["id"]
+            if (tenant, today) in self._digested:
+                continue
+            if boxes := await self._store.fetch("waiting_of", tenant):
+                counts = [(box["address"], box["n"]) for box in boxes]
+                text = waiting(counts, min(box["oldest_at"] for box in boxes), self._url)
+                if await self._notices.send(text, tenant, about=f"digest {tenant}", at=today):
+                    self._digested.add((tenant, today))
+
+    async def news(self) -> None:
+        """At once or hourly, as the account wants it: one mail about all that has begun to wait since the last one.
+
+        It is noted after it was written: a crash in between tells twice rather than never.
+        """
+        until = datetime.now(UTC) - SETTLED
+        for row in await self._store.fetch("accounts_with_news", until):
+            tenant, told_at = row["id"], row["told_at"]
+            if found := await self._store.fetch("news_of", tenant, told_at, until, LISTED):
+                text = approvals([(m["address"], m["id"], m["reasons"]) for m in found], found[0]["n"], self._url)
+                about = f"news {tenant} after {told_at.isoformat() if told_at else 'ever'}"
+                if not await self._notices.send(text, tenant, about=about, at=found[-1]["held_at"]):
+                    continue
+            await self._store.execute("was_told", tenant, until)

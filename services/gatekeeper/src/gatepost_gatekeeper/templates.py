@@ -94,7 +94,22 @@ Waiting for a reviewer, the oldest since {_said(oldest_at)}:
 
 {lines}
 
-`gatepost review` shows them, and so does {url}/v1/oversight/pending. What nobody decides ends unsent.""")  # fmt: skip
+`gatepost review` shows them; see {url}/review. What nobody decides ends unsent.""")  # fmt: skip
+
+
+def approvals(news: Sequence[tuple[str, str, Sequence[str]]], total: int, url: str) -> Text:
+    """What has begun to wait: the mailbox, the mail's id and the rules that held it. The link shows; it decides nothing."""
+    lines = "\n".join(
+        f"* {address}, because of {', '.join(reasons) or 'its mode'}: {url}/review?message_id={message_id}"
+        for address, message_id, reasons in news
+    )
+    more = f"\n\nand {total - len(news)} more: {url}/review" if total > len(news) else ""
+    return Text("waiting", f"{total} mail{' needs' if total == 1 else 's need'} your decision", f"""\
+Held until a reviewer decides:
+
+{lines}{more}
+
+What nobody decides ends unsent.""")  # fmt: skip
 
 
 def _said(at: datetime) -> str:

@@ -34,7 +34,7 @@ def chat_body(scene: Scene, public_url: str, *, may_see_gated: bool) -> bytes:
     if event.type == "email.held":
         parts.append(f"to {_plain(', '.join(addressed(scene.revision)))}: {_plain(', '.join(_reasons(event)))}")
     message_id = scene.message.get("id") or getattr(event, "message_id", None)
-    link = f"<{public_url.rstrip('/')}/review/{message_id}|look at it>" if message_id else ""
+    link = f"<{public_url.rstrip('/')}/review?message_id={message_id}|look at it>" if message_id else ""
     return json.dumps({"text": " ".join([*parts, link]).strip()}, ensure_ascii=False).encode()
 
 

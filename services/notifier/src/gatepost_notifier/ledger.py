@@ -54,7 +54,7 @@ class Ledger:
                 await self._tell_exhausted(one.row)
         columns = [
             (t.row["id"], _STATE[t.verdict.next], t.verdict.wait_s, t.outcome.status, t.outcome.excerpt,
-             t.outcome.error, t.outcome.latency_ms) for t in tried
+             t.outcome.error, t.outcome.latency_ms, t.row["attempts"]) for t in tried
         ]  # fmt: skip
         await self._store.execute("outcomes", *map(list, zip(*columns, strict=True)))
         await self.promote([(t.endpoint["id"], t.row["thread_id"]) for t in tried if t.verdict.next is not Next.RETRY])
@@ -71,6 +71,10 @@ class Ledger:
         """What a crash left behind, and what waits for endpoints that are no more."""
         await self._store.execute("end_with_endpoint")
         await self._store.execute("promote_left")
+
+    async def how_many_fail(self) -> int:
+        """Endpoints that are switched on and that nothing reaches."""
+        return int(await self._store.fetchval("how_many_fail"))
 
     async def failing(self, endpoint: Any, error: str) -> datetime:
         """Note why it failed; since when nothing has reached it."""
