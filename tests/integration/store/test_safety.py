@@ -78,6 +78,19 @@ async def test_the_database_refuses(world, service: str, statement: str) -> None
     await connection.close()
 
 
+async def test_no_service_can_say_that_it_only_rehearses(world) -> None:
+    """The word that lets a replay take a thread back is the owner's alone; even the owner's edits need it said."""
+    mail = await (await _mail(world)).hold()
+    edit = "UPDATE message SET state = 'delivered', version = version + 1, last_row = 'T25' WHERE id = $1"
+    connection = await _as(world, "gatekeeper")
+    await connection.execute("SET gatepost.rehearsal = 'on'")
+    with pytest.raises(asyncpg.PostgresError, match="no such step"):
+        await connection.execute(edit, mail.id)
+    await connection.close()
+    with pytest.raises(asyncpg.PostgresError, match="no such step"):
+        await world.owner.execute(edit, mail.id)
+
+
 @pytest.mark.parametrize("state", ["released", "held", "drafted", "delivered"])
 async def test_no_mail_is_born_further_on(world, state: str) -> None:
     """An author's insert cannot skip the gate."""

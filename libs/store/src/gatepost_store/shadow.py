@@ -96,30 +96,22 @@ class ShadowStore(Store):
         """Everything inside sees the past of this event and leaves nothing; `rows` are those of a capture."""
         async with as_unavailable(), self._reads.acquire(timeout=self.settings.connect_timeout_s) as connection:
             if (pid := connection.get_server_pid()) not in self._prepared:
-                for name in ("effects", "rewind", "load"):  # of this session alone
+                for name in ("effects", "rewind", "load", "go_back"):  # of this session alone
                     await connection.execute(_SQL[name])
+                await connection.execute("SET lock_timeout = '3s'")
                 self._prepared.add(pid)
             transaction = connection.transaction()
             await transaction.start()
             try:
-                await connection.execute("SET LOCAL lock_timeout = '3s'")
                 if rows:
                     await connection.execute("SELECT pg_temp.load($1)", rows)
-                cut = await connection.fetchval(_SQL["cut"], event.subject_id, event.seq) or event.occurred_at
-                then = await _effects(connection, event, cut)
-                thread = getattr(event, "thread_id", None)
-                if thread is not None:
-                    await connection.execute(
-                        "SELECT pg_temp.rewind($1, $2, $3, $4, $5)",
-                        event.subject_id,
-                        thread,
-                        event.tenant_id,
-                        event.event_id,
-                        cut,
-                    )
+                found: Any = await connection.fetchrow(
+                    "SELECT cut, past FROM pg_temp.go_back($1, $2, $3, $4, $5, $6)", event.subject_id, event.seq,
+                    getattr(event, "thread_id", None), event.tenant_id, event.event_id, event.occurred_at,
+                )  # fmt: skip
                 if self.service in SERVICES:
                     await connection.execute(f"SET LOCAL ROLE gp_{self.service}")
-                made = Rehearsal(connection, event, cut, then)
+                made = Rehearsal(connection, event, found["cut"], found["past"])
                 token = _current.set(made)
                 try:
                     yield made

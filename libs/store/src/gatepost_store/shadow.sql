@@ -22,7 +22,7 @@ CREATE OR REPLACE FUNCTION pg_temp.rewind(p_subject text, p_thread text, p_tenan
 RETURNS void LANGUAGE plpgsql AS $f$
 DECLARE later text[]; kept text[]; moved text[];
 BEGIN
-  PERFORM set_config('session_replication_role', 'replica', true);
+  PERFORM set_config('gatepost.rehearsal', 'on', true);
   SELECT coalesce(array_agg(id) FILTER (WHERE created_at > p_cut AND id <> p_subject), '{}'),
          coalesce(array_agg(id) FILTER (WHERE created_at <= p_cut OR id = p_subject), '{}')
     INTO later, kept FROM message WHERE thread_id = p_thread;
@@ -48,7 +48,7 @@ BEGIN
    WHERE m.id = a.subject_id AND a.state IS NOT NULL;
   UPDATE thread t SET head = h.id FROM (SELECT max(id) AS id FROM message
       WHERE thread_id = p_thread AND direction = 'inbound' AND state = 'received') h WHERE t.id = p_thread;
-  PERFORM set_config('session_replication_role', 'origin', true);
+  PERFORM set_config('gatepost.rehearsal', 'off', true);
 END $f$;
 
 -- load --
@@ -67,6 +67,14 @@ BEGIN
   PERFORM set_config('session_replication_role', 'origin', true);
 END $f$;
 
--- cut --
--- The database's own moment of an event's record.
-SELECT at FROM audit_record WHERE subject_id = $1 AND seq = $2;
+-- go_back --
+-- What was done then, told from the database's own moment of the event's record; and the thread as it stood at that moment.
+CREATE OR REPLACE FUNCTION pg_temp.go_back(p_subject text, p_seq integer, p_thread text, p_tenant text, p_event text,
+    p_at timestamptz, OUT cut timestamptz, OUT past jsonb) LANGUAGE plpgsql AS $f$
+BEGIN
+  cut := coalesce((SELECT a.at FROM audit_record a WHERE a.subject_id = p_subject AND a.seq = p_seq), p_at);
+  past := pg_temp.effects(p_subject, p_seq, p_thread, p_event, cut);
+  IF p_thread IS NOT NULL THEN
+    PERFORM pg_temp.rewind(p_subject, p_thread, p_tenant, p_event, cut);
+  END IF;
+END $f$;
