@@ -88,9 +88,9 @@ def _attachments() -> str:
 
 def _blobs() -> str:
     return """
-  bytes AS (INSERT INTO blob (tenant_id, mailbox_id, sha256, bytes)
-    SELECT DISTINCT ON (v.mailbox_id, f.sha256) v.tenant_id, v.mailbox_id, f.sha256, blobs[v.base + f.raw_n] FROM moved v
-    CROSS JOIN LATERAL jsonb_to_recordset(coalesce(v.files, '[]')) AS f(sha256 text, raw_n integer)
+  bytes AS (INSERT INTO blob (tenant_id, mailbox_id, sha256, bytes, object)
+    SELECT DISTINCT ON (v.mailbox_id, f.sha256) v.tenant_id, v.mailbox_id, f.sha256, blobs[v.base + f.raw_n], f.object FROM moved v
+    CROSS JOIN LATERAL jsonb_to_recordset(coalesce(v.files, '[]')) AS f(sha256 text, raw_n integer, object text)
     WHERE f.raw_n IS NOT NULL ON CONFLICT DO NOTHING),"""
 
 
@@ -113,9 +113,10 @@ def inbound_statement(move: Move, service: str) -> list[str]:
       {_values(INBOUND_COLUMNS, "k.mail", move)}
     FROM checked k WHERE k.failed = '{{}}' ON CONFLICT DO NOTHING
     RETURNING id, tenant_id, mailbox_id, thread_id, version AS seq, to_addresses, cc_addresses, header_from, raw_sha256),
-  moved AS (SELECT v.*, k.ord, k.record, k.files, k.base, k.command_id FROM born v JOIN checked k ON k.message_id = v.id),
-  bytes AS (INSERT INTO raw (tenant_id, mailbox_id, sha256, bytes)
-    SELECT v.tenant_id, v.mailbox_id, v.raw_sha256, blobs[v.base + 1] FROM moved v ON CONFLICT DO NOTHING),\
+  moved AS (SELECT v.*, k.ord, k.record, k.files, k.base, k.command_id, k.m->>'object' AS object
+    FROM born v JOIN checked k ON k.message_id = v.id),
+  bytes AS (INSERT INTO raw (tenant_id, mailbox_id, sha256, bytes, object)
+    SELECT v.tenant_id, v.mailbox_id, v.raw_sha256, blobs[v.base + 1], v.object FROM moved v ON CONFLICT DO NOTHING),\
 {_attachments()}{thread}{written(move, service)}
   SELECT v.ord, v.seq, NULL::integer, '{{}}'::text[], v.record, '{move.dst}'::text FROM moved v{REFUSED}"""
     return [_new_thread(move.id, _KNOWN), "RETURN QUERY " + main]

@@ -21,6 +21,7 @@ GRANT INSERT (id, tenant_id, mailbox_id, thread_id, direction, state, version, l
     cc_addresses, reply_to, subject, text, reply_text, html, in_reply_to, refs, sent_at, has_attachments, automatic, flags, auth,
     spam_score, spam_verdict, quarantined_for, expires_at) ON message TO gp_ingest;
 GRANT INSERT ON raw, attachment, thread TO gp_ingest;
+GRANT SELECT, INSERT, DELETE ON object_left TO gp_ingest, gp_drafter, gp_gatekeeper, gp_api;
 GRANT INSERT, UPDATE ON imap_place TO gp_ingest;
 GRANT UPDATE (head, head_at, last_activity, participants) ON thread TO gp_ingest;
 

@@ -12,6 +12,8 @@ class Reading:
     """Reads over a store's pool, with its patience when the database restarts."""
 
     read: Callable[..., Awaitable[Any]]
+    content: Callable[[Any], Awaitable[bytes | None]]
+    """The bytes of a row of raw or blob, wherever they stand."""
 
     async def fetch(self, sql: str, *args: Any) -> Any:
         """All rows."""

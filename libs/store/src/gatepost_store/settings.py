@@ -31,6 +31,26 @@ class StoreSettings(BaseSettings):
         200, ge=0, description="Prepared statements kept per connection; 0 behind PgBouncer in transaction mode."
     )
 
+    objects_url: str | None = Field(
+        None,
+        description="Where large contents stand instead of Postgres: s3://, gs:// or az://, with bucket and prefix.",
+    )
+    objects_options: SecretStr | None = Field(
+        None,
+        description="The provider's options as a JSON object: endpoint, region, access_key_id, secret_access_key ...",
+    )
+    objects_options_file: Path | None = Field(None, description="A file that holds those options.")
+    objects_over_bytes: int = Field(262_144, ge=1, description="Contents larger than this go to the object store.")
+    objects_timeout_s: float = Field(
+        20, gt=0, description="A request to the object store that takes longer is given up."
+    )
+
+    def objects_options_text(self) -> str | None:
+        """The options, wherever they stand."""
+        if self.objects_options is not None:
+            return self.objects_options.get_secret_value()
+        return self.objects_options_file.read_text(encoding="utf-8") if self.objects_options_file else None
+
 
 class MigrateSettings(BaseSettings):
     """The database to bring up to date: GATEPOST_DATABASE_URL, or a file that holds it."""

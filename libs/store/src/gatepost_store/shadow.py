@@ -19,6 +19,7 @@ from typing import Any
 from gatepost_contracts.event import Event
 from gatepost_oversight.sql import SERVICES
 from gatepost_store.errors import StepRefused
+from gatepost_store.objects import Objects
 from gatepost_store.outbox import Outbox
 from gatepost_store.pool import Connection, Pool, Record, as_unavailable, open_pool
 from gatepost_store.queries import Queries
@@ -54,11 +55,14 @@ _current: ContextVar[Rehearsal] = ContextVar("rehearsal")
 class ShadowStore(Store):
     """Reads what is there, writes into transactions that are rolled back, publishes nothing."""
 
+    puts_away = False
+
     def __init__(self, service: str, queries: Queries, settings: StoreSettings, pool: Pool, url: str) -> None:
         self.service, self.queries, self.settings = service, queries, settings
         self._reads = self._writes = pool
         self._outbox = Outbox(service, settings, lambda _: None)
         self._prepared: set[int] = set()
+        self.objects = Objects.of(settings)
         self._writer = _Direct(url, service, settings) if service in SERVICES else None
 
     @classmethod

@@ -73,11 +73,11 @@ class Unit:
     deliveries: tuple[str, ...] = ()
     mailboxes: tuple[str, ...] = ()
     threads: tuple[str, ...] = ()
-    blobs: Sequence[bytes] = ()
+    blobs: Sequence[bytes | None] = ()
     size: int = field(init=False)
 
     def __post_init__(self) -> None:
-        self.size = len(self.command) + sum(len(b) for b in self.blobs)
+        self.size = len(self.command) + sum(len(b) for b in self.blobs if b is not None)
 
 
 def iso(at: datetime) -> str:

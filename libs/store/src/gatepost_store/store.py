@@ -16,8 +16,9 @@ from gatepost_oversight.lifecycle import BY_ID
 from gatepost_oversight.move import Move, On
 from gatepost_oversight.sql import SERVICES
 from gatepost_oversight.world import OF_ACCOUNT
-from gatepost_store.errors import SchemaError, StepRefused, StoreUnavailable
+from gatepost_store.errors import SchemaError, StepRefused, StoreError, StoreUnavailable
 from gatepost_store.migrate import files
+from gatepost_store.objects import ANNOUNCE, DUE, GONE, Objects, put_away
 from gatepost_store.outbox import DELETE, Outbox, Publisher, put_back
 from gatepost_store.pool import Connection, Pool, Record, as_unavailable, open_pool
 from gatepost_store.queries import Queries
@@ -35,6 +36,9 @@ _SUPPRESSIONS = {"email.unsubscribed": "W6u", "email.complained": "W6c"}
 class Store:
     """Two small pools, one writer, one outbox. Made by `open`."""
 
+    puts_away = True
+    """Whether large contents go to the object store, where one is set."""
+
     def __init__(
         self, service: str, queries: Queries, settings: StoreSettings, reads: Pool, writes: Pool, url: str
     ) -> None:
@@ -42,6 +46,7 @@ class Store:
         self._reads, self._writes = reads, writes
         self._outbox = Outbox(service, settings, self._published)
         self._writer: Writer | None = None
+        self.objects = Objects.of(settings)
         if service in SERVICES:
             self._writer = Writer(url, service, settings, self._outbox.committed, self._delete_published)
             self._writer.start()
@@ -99,7 +104,7 @@ class Store:
     @property
     def reading(self) -> Reading:
         """For libraries that bring their own named statements."""
-        return Reading(self._read)
+        return Reading(self._read, self.content)
 
     async def _read(self, how: str, sql: str, *args: Any) -> Any:
         """Read; an idle connection that died with a restart of the server is told by its first use, so try them all."""
@@ -117,6 +122,27 @@ class Store:
         async with as_unavailable(), self._writes.acquire(timeout=self.settings.connect_timeout_s) as connection:
             status: str = await connection.execute(self.queries[name], *args)
             return status
+
+    async def content(self, row: Record | None) -> bytes | None:
+        """The bytes of a row of raw or blob (its columns sha256, bytes, object), wherever they stand; None without a row."""
+        if row is None or row["object"] is None:
+            return None if row is None else bytes(row["bytes"])
+        if self.objects is None:
+            raise StoreError("contents stand in an object store: set GATEPOST_STORE_OBJECTS_URL")
+        return await self.objects.get(row["object"], row["sha256"])
+
+    async def announce(self, keys: Sequence[str]) -> None:
+        """Write down keys of the object store before anything is put there."""
+        async with as_unavailable(), self._writes.acquire(timeout=self.settings.connect_timeout_s) as connection:
+            await connection.execute(ANNOUNCE, keys)
+
+    async def sweep_objects(self) -> None:
+        """Delete from the object store what no row names any more; called again and again by one service."""
+        keys = [row["key"] for row in await self._read("fetch", DUE)] if self.objects is not None else []
+        if keys and self.objects is not None:
+            await self.objects.delete(keys)
+            async with as_unavailable(), self._writes.acquire(timeout=self.settings.connect_timeout_s) as connection:
+                await connection.execute(GONE, keys)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
@@ -248,13 +274,15 @@ class Store:
     ) -> Inserted | Stayed:
         mail: dict[str, Any] = dict(payload["m"])
         rev, thread, idem = payload.get("rev"), dict(payload.get("thread") or {}), payload.get("idem")
+        files = [dict(file) for file in payload.get("files") or ()]
+        left = await put_away(self, blobs, {0: mail} if move.id in _MAIL_IN else _by_place(files))
         thread.setdefault("id", mail["thread_id"])
         if move.id == "T05":
             by = Actor(Role.AGENT, by.principal, by.actor, by.door)  # an author, whatever else its key may do
             data.setdefault("revision", 1)
         fields: dict[str, Any] = {
             "message_id": mail["id"], "mailbox_id": mail["mailbox_id"], "tenant_id": mail["tenant_id"], "m": mail,
-            "thread": thread, "rev": rev, "files": list(payload.get("files") or ()), "idem": idem,
+            "thread": thread, "rev": rev, "files": files, "idem": idem,
             "fine": payload.get("fine", move.dst == "received"),
         }  # fmt: skip
         args = {name: payload[name] for name in ("grant_token", "due_at", "template") if name in payload}
@@ -263,7 +291,7 @@ class Store:
         if idem is not None:
             target = (idem["principal_id"], idem["key"])
         threads = (thread["id"],)
-        unit = Unit(move.id, target, text, threads=threads, blobs=blobs)
+        unit = Unit(move.id, target, text, threads=threads, blobs=left)
         step = await self._submit(unit)
         if isinstance(step, Moved):
             return Inserted(mail["id"], step.seq, step.record)
@@ -293,15 +321,17 @@ class Store:
         if row == "R1":
             by = Actor(Role.AGENT, by.principal, by.actor, by.door)
         self._move(row)
+        files = [dict(file) for file in payload.get("files") or ()]
+        left = await put_away(self, blobs, _by_place(files))
         stayed, command_id = Stayed(None), new_id("cmd")  # a commit whose answer was lost is found again by it
         for _ in range(_TRIES):
             n = await self._read("fetchval", _NEXT_N, message_id)
             fields = {
                 "message_id": message_id, "command_id": command_id, "kind": kind, "n": n, "rev": rev,
-                "files": list(payload.get("files") or ()),
+                "files": files,
             }  # fmt: skip
             text, _ = command(by, {**data, "revision": n}, fields=fields, args={})
-            step = await self._submit(Unit(row, (message_id,), text, messages=(message_id,), blobs=blobs))
+            step = await self._submit(Unit(row, (message_id,), text, messages=(message_id,), blobs=left))
             if isinstance(step, Moved):
                 return Inserted(message_id, step.seq, step.record)
             stayed = step
@@ -331,6 +361,11 @@ class Store:
     async def _tenant_of(self, mailbox_id: str) -> str:
         tenant: str = await self._read("fetchval", "SELECT tenant_id FROM mailbox WHERE id = $1", mailbox_id)
         return tenant
+
+
+def _by_place(files: Sequence[dict[str, Any]]) -> dict[int, dict[str, Any]]:
+    """The files whose bytes come along, by the place of these."""
+    return {file["raw_n"] - 1: file for file in files if file.get("raw_n")}
 
 
 _FIRST_RAW = """

@@ -169,7 +169,7 @@ class Writer:
     async def call_on(self, connection: Connection, units: Sequence[Unit], gone: Sequence[str] = ()) -> list[Record]:
         """The step function's answer on this connection."""
         by_row: dict[str, list[bytes]] = {}
-        blobs: list[bytes] = []
+        blobs: list[bytes | None] = []
         for number, unit in enumerate(units):
             text = unit.command + b',"ord":%d,"base":%d}' % (number, len(blobs))
             by_row.setdefault(unit.row, []).append(text)

@@ -59,10 +59,9 @@ async def attachment_content(office: Office, mail: Row, attachment: Mapping[str,
     """What is attached: cut from the raw mail when it came in, a blob when it is ours; None when it is gone."""
     tenant, box = mail["tenant_id"], mail["mailbox_id"]
     if mail["direction"] == "inbound":
-        raw = await office.store.fetchval("raw", tenant, box, mail["raw_sha256"])
-        return None if raw is None else await asyncio.to_thread(attachment_bytes, bytes(raw), int(attachment["id"]))
-    blob = await office.store.fetchval("blob", tenant, box, attachment["sha256"])
-    return None if blob is None else bytes(blob)
+        raw = await office.store.content(await office.store.fetchrow("raw", tenant, box, mail["raw_sha256"]))
+        return None if raw is None else await asyncio.to_thread(attachment_bytes, raw, int(attachment["id"]))
+    return await office.store.content(await office.store.fetchrow("blob", tenant, box, attachment["sha256"]))
 
 
 async def _wanted(office: Office, call: Call) -> tuple[Row, dict[str, Any]]:

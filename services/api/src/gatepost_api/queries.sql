@@ -184,10 +184,10 @@ UPDATE message SET tags = tags - $3::text, person_tags = array_remove(person_tag
 SELECT m.id, m.tenant_id, m.mailbox_id, m.direction, m.raw_sha256 FROM message m WHERE m.id = $1;
 
 -- raw --
-SELECT r.bytes FROM raw r WHERE r.tenant_id = $1 AND r.mailbox_id = $2 AND r.sha256 = $3;
+SELECT r.sha256, r.bytes, r.object FROM raw r WHERE r.tenant_id = $1 AND r.mailbox_id = $2 AND r.sha256 = $3;
 
 -- blob --
-SELECT b.bytes FROM blob b WHERE b.tenant_id = $1 AND b.mailbox_id = $2 AND b.sha256 = $3;
+SELECT b.sha256, b.bytes, b.object FROM blob b WHERE b.tenant_id = $1 AND b.mailbox_id = $2 AND b.sha256 = $3;
 
 -- thread --
 -- By our id or the caller's own.

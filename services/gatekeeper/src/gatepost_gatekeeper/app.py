@@ -82,7 +82,7 @@ async def wire(service: Service) -> Wired:
         steps, desk, sweep_s=settings.sweep_s, stuck_after_s=settings.stuck_after_s,
         chores=(
             upgrades.sweep, approvals.sweep, quality.sweep, telling.news, telling.digest, people.sweep,
-            Reach(service.store, service.registry).sweep,
+            service.store.sweep_objects, Reach(service.store, service.registry).sweep,
         ),
     )  # fmt: skip
     sequencer = Sequencer(service.store, service.keys.checkpoint_private, home, checkpoint_s=settings.checkpoint_s)

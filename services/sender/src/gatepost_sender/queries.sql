@@ -61,7 +61,7 @@ UPDATE delivery SET lease_until = $3 WHERE id = ANY ($1::text[]) AND owner = $2 
 
 -- blobs --
 -- The bytes of attachments.
-SELECT sha256, bytes FROM blob WHERE mailbox_id = $1 AND sha256 = ANY ($2::text[]);
+SELECT sha256, bytes, object FROM blob WHERE mailbox_id = $1 AND sha256 = ANY ($2::text[]);
 
 -- reported_delivery --
 -- The delivery that a report speaks of.

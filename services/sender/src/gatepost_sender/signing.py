@@ -65,7 +65,7 @@ class Signer:
         files: dict[str, bytes] = {}
         if wanted:
             rows = await self._store.fetch("blobs", due.mailbox_id, sorted(wanted))
-            files = {row["sha256"]: bytes(row["bytes"]) for row in rows}
+            files = {row["sha256"]: await self._store.content(row) or b"" for row in rows}
         if missing := wanted - files.keys():
             raise BytesMissing(f"{len(missing)} attachments have no bytes")
         return await self._crew.do(partial(self._made, due, content, now, files, keys))

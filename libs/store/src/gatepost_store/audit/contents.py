@@ -12,14 +12,14 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from gatepost_store.audit.proofs import Q, Reader
+from gatepost_store.audit.proofs import Contents, Q
 
 AT_ONCE = 20
 """Mails whose contents are in memory at a time: a mail may have 25 MB."""
 
 
 async def openings(
-    reader: Reader, subjects: Sequence[str], named: set[tuple[str, str]]
+    reader: Contents, subjects: Sequence[str], named: set[tuple[str, str]]
 ) -> AsyncIterator[dict[str, Any]]:
     """What the records of these mails, mailboxes and accounts name (`named`: subject and digest), once each."""
     left = set(named)
@@ -31,7 +31,7 @@ async def openings(
                 if row["salt"] is None:  # a mail as it leaves names its files
                     left |= {(row["of"], file["sha256"]) for file in json.loads(row["text"])["attachments"]}
         for row in await reader.fetch(Q["bytes_of"], some):
-            content = bytes(row["bytes"])
+            content = await reader.content(row) or b""
             if _take(left, row["of"], row["salt"], hashlib.sha256(content).hexdigest(), is_digest=True):
                 yield _said(row["of"], row["salt"], raw=base64.b64encode(content).decode())
 

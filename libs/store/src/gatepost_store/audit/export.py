@@ -12,7 +12,7 @@ from typing import Any
 
 from gatepost_contracts.canonical import canonical
 from gatepost_store.audit.contents import openings
-from gatepost_store.audit.proofs import Checkpoint, Proofs, Q, Reader, newest_checkpoint, spelled
+from gatepost_store.audit.proofs import Checkpoint, Contents, Proofs, Q, Reader, newest_checkpoint, spelled
 from gatepost_store.audit.verify_audit import LOG, SELECTION, digests_of
 from gatepost_store.errors import StoreError
 
@@ -23,7 +23,7 @@ class NothingSigned(StoreError):
     """There is no checkpoint yet."""
 
 
-async def whole_log(reader: Reader, *, with_contents: bool = False) -> AsyncIterator[str]:
+async def whole_log(reader: Contents, *, with_contents: bool = False) -> AsyncIterator[str]:
     """The lines of the whole log up to the newest checkpoint, without their ends; with what its records name by digest."""
     head, checkpoint = await _head(reader, LOG)
     notes = {row["size"]: row["note"] for row in await reader.fetch(Q["checkpoints"], checkpoint.size)}
@@ -45,7 +45,7 @@ async def whole_log(reader: Reader, *, with_contents: bool = False) -> AsyncIter
 
 
 async def selection(
-    reader: Reader,
+    reader: Contents,
     subjects: Sequence[str],
     scope: dict[str, Any],
     *,

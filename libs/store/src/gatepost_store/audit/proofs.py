@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -23,6 +23,14 @@ class Reader(Protocol):
 
     async def fetchrow(self, sql: str, *args: Any) -> Any:
         """The first row."""
+
+
+class Contents(Reader, Protocol):
+    """A reader that brings contents, too, wherever they stand."""
+
+    @property
+    def content(self) -> Callable[[Any], Awaitable[bytes | None]]:
+        """Gives the bytes of a row of raw or blob."""
 
 
 @dataclass(frozen=True)

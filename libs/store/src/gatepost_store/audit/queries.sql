@@ -132,10 +132,10 @@ UNION ALL SELECT w.subject_id, w.text, w.salt FROM audit_words w WHERE w.subject
 
 -- bytes_of --
 -- Raw mails that came in, with their salts, and the files that mails which leave name in their texts.
-SELECT m.id AS of, r.bytes, m.salt FROM message m
+SELECT m.id AS of, r.sha256, r.bytes, r.object, m.salt FROM message m
   JOIN raw r ON r.mailbox_id = m.mailbox_id AND r.sha256 = m.raw_sha256
  WHERE m.id = ANY($1::text[]) AND m.direction = 'inbound'
-UNION ALL SELECT m.id, b.bytes, NULL FROM message m JOIN attachment a ON a.message_id = m.id
+UNION ALL SELECT m.id, b.sha256, b.bytes, b.object, NULL FROM message m JOIN attachment a ON a.message_id = m.id
   JOIN blob b ON b.mailbox_id = m.mailbox_id AND b.sha256 = a.sha256
  WHERE m.id = ANY($1::text[]) AND m.direction = 'outbound';
 
