@@ -54,6 +54,8 @@ PLACES: dict[str, tuple[str, str, str]] = {
     "domains": ("domains", "domains", "Domains: records to publish, verification, DKIM keys."),
     "suppression": ("suppression", "suppression", "Whom nobody here writes to: list, add, remove, import, export."),
     "thread": ("threads", "thread", "Read a conversation; merge and split threads, and take a move back."),
+    "person": ("people", "person", "A person's data: show it, erase it, check a certificate."),
+    "hold": ("people", "hold", "Legal holds: data that nothing erases."),
 }  # fmt: skip
 
 
