@@ -111,6 +111,7 @@ CONTROLS: tuple[Control, ...] = (
     Control("an agent clears the block", "W8", open_to(Role.AGENT), "9."),
     Control("an agent gives up a grant that covers less", "W2r", without("LOWER"), "9."),
     Control("an agent redeems its own code", "W12", open_to(Role.AGENT), "9."),
+    Control("an agent redeems its own code for recipients", "W12g", open_to(Role.AGENT), "9."),
     Control("a submit asks for anything", "T06", without("NOT_LOOSER"), "10."),
     Control("a person begins an attempt", "T24", open_to(Role.REVIEWER), "11."),
     Control("gated_all receives", "T01", without("FINE"), "12."),

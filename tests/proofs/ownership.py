@@ -17,7 +17,7 @@ TOLD: dict[State, str] = {
 }  # fmt: skip
 """The event of entering a state; `drafted` and `sending` have none of their own."""
 WORLD_TOLD = {"pause": "mailbox.paused", "lift_pause": "mailbox.resumed", "disable_endpoint": "endpoint.disabled",
-              "grant": "mailbox.mode_changed", "lower_grant": "mailbox.mode_changed", "revoke_grant": "mailbox.mode_changed"}  # fmt: skip
+              "grant": "mailbox.mode_changed", "redeem_grant": "mailbox.mode_changed", "lower_grant": "mailbox.mode_changed", "revoke_grant": "mailbox.mode_changed"}  # fmt: skip
 MORE_TOLD = {
     "T01r": {"email.reported"}, "T02r": {"email.reported"}, "R1": {"email.drafted"}, "W6u": {"email.unsubscribed"},
     "W6c": {"email.complained"}, "N2": {"endpoint.exhausted"}, "W4t": {"mailbox.paused"}, "W5t": {"mailbox.resumed"},
@@ -26,7 +26,7 @@ DOES = {
     "grant_mode": "grant", "revoke_grant": "revoke_grant", "lower_grant": "lower_grant", "drop_grant": "revoke_grant",
     "demote_category": "lower_grant", "pause": "pause", "resume": "lift_pause", "add_suppression": "suppress",
     "unsubscribe": "suppress", "complain": "suppress", "remove_suppression": "unsuppress", "set_rule": "set_rule",
-    "request_upgrade": "request", "redeem_upgrade": "redeem", "disable_endpoint": "disable_endpoint",
+    "request_upgrade": "request", "redeem_upgrade": "redeem", "redeem_listing": "redeem_grant", "disable_endpoint": "disable_endpoint",
     "move_mails": "move_mails", "place_hold": "hold", "lift_hold": "lift_hold",
 }  # fmt: skip
 GATEKEEPER, SENDER, WRITERS = frozenset({"gatekeeper"}), frozenset({"sender"}), frozenset({"drafter", "api"})

@@ -36,7 +36,7 @@ def loosening(s: Step) -> Bool:
 
 def codes(s: Step) -> Bool:
     """A code is redeemed once it is right and open, and asked for only so often; a person or the system speaks as itself."""
-    if s.row.does == "redeem":
+    if s.row.does in {"redeem", "redeem_grant"}:
         return both(s.algebra.arg("code_ok").true, s.algebra.var("request_open").value, s.is_role("operator"))
     if s.row.does == "request":
         return both(no(s.algebra.var("asked_enough").value), no(s.is_role("system")))

@@ -120,9 +120,11 @@ def test_a_tag_of_a_person_makes_a_category_and_an_agents_does_not(
 
 def test_listed_recipients(doors: Doors, fresh: dict[str, Any]) -> None:
     path = f"/v1/mailboxes/{fresh['id']}/allowlist"
-    assert (403, "operator_redeems") == (
-        (reply := doors["agent"].post(path, json={"pattern": "*@customer.example"})).status_code, reply.json()["code"],
+    asked = doors["agent"].post(path, json={"pattern": "*@customer.example"})
+    assert (202, "*@customer.example", []) == (
+        asked.status_code, asked.json()["pattern"], doors["agent"].get(path).json()["entries"],
     )  # fmt: skip
+    assert 400 == doors["agent"].post(path, json={"pattern": "[click](x)@customer.example"}).status_code
     made = doors["operator"].post(path, json={"pattern": "*@Customer.example"})
     assert (201, "*@customer.example", True) == (made.status_code, made.json()["pattern"], made.json()["effective"])
     assert 400 == doors["operator"].post(path, json={"pattern": "everyone"}).status_code

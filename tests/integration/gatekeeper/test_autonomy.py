@@ -106,6 +106,29 @@ def code_in(mail: Any) -> str:
     return found[0]
 
 
+async def test_an_agent_asks_for_a_recipient_to_be_listed_and_an_operator_redeems(house: House) -> None:
+    """The code grants the pattern that the mail names, and not the mailbox's mode; nothing before it is redeemed."""
+    mailbox = await house.mailbox("gated_send")
+    asked = await house.upgrades.request(
+        house.said(RequestUpgrade, "agent", mailbox_id=mailbox, mode="monitored", pattern="ada@customer.example")
+    )
+    (mail,) = await system_mails(house)
+    held = await house.draft(await house.inbound(mailbox))
+    assert (True, "held", True) == (asked.ok, await house.state(held), "`ada@customer.example`" in mail["markdown"])
+    for wrong in ("**bold**@x.example", "Ada <ada@x.example>", "everyone", "a b@x.example", "*@x.example\nhello"):
+        asking = house.said(RequestUpgrade, "agent", mailbox_id=mailbox, mode="monitored", pattern=wrong)
+        assert "invalid_request" == (await house.upgrades.request(asking)).code
+    assert "operator_redeems" == (await redeem(house, mailbox, code_in(mail), by="agent")).code
+
+    given = await redeem(house, mailbox, code_in(mail))
+
+    assert (True, "approval_code_invalid") == (given.ok, (await redeem(house, mailbox, code_in(mail))).code)
+    assert "gated_send" == await house.owner.fetchval("SELECT mode FROM mailbox WHERE id = $1", mailbox)
+    row = await house.owner.fetchrow("SELECT kind, name, mode FROM mode_grant WHERE mailbox_id = $1", mailbox)
+    assert ("allowlist", "ada@customer.example", "monitored") == tuple(row)
+    assert "released" == await house.state(await house.draft(await house.inbound(mailbox)))
+
+
 async def test_a_code_leaves_by_mail_and_raises_the_mode_once(house: House) -> None:
     """To the oversight address alone, under an ordinary grant; asking changes nothing."""
     mailbox = await house.mailbox("gated_send")
@@ -266,6 +289,35 @@ async def test_a_loosened_category_stays_sampled_and_a_drop_demotes_it_at_once(h
     assert (await grant(house, mailbox)).ok
     await house.timers.sweep()
     assert "monitored" == await house.owner.fetchval("SELECT mode FROM mode_grant WHERE mailbox_id = $1", mailbox)
+
+
+async def test_a_mailbox_that_a_person_loosened_is_sampled_and_demoted_by_its_own_mode(house: House) -> None:
+    """As a category is: event, record, mail, what was released comes back. One that was made loose is not sampled."""
+    born, raised = await house.mailbox("monitored"), await house.mailbox("gated_send")
+    assert (await house.world.set_mode(house.said(SetMode, "operator", mailbox_id=raised, mode="monitored"))).ok
+    let_go = await house.draft(await house.inbound(raised, "parcel"))
+    house.desk._limits = SAMPLE_ALL
+    assert "released" == await house.state(await house.draft(await house.inbound(born, "parcel")))
+    for clean in (True, True, True, False):
+        await reviewed(house, raised, clean=clean)
+    assert "monitored" == await house.owner.fetchval("SELECT mode FROM mailbox WHERE id = $1", raised)
+
+    await reviewed(house, raised, clean=False)
+
+    assert "gated_send" == await house.owner.fetchval("SELECT mode FROM mailbox WHERE id = $1", raised)
+    event = (await events(house, raised, MailboxModeChanged))[-1]
+    assert (True, "mailbox", None, "monitored", "gated_send") == (
+        event.demoted, event.of, event.category, event.previous, event.mode,
+    )  # fmt: skip
+    for _ in range(2):
+        await house.desk.world_changed(event)
+    (mail,) = await system_mails(house)
+    assert ("released", [OVERSEER], "held") == (mail["state"], mail["recipients"], await house.state(let_go))
+    await house.timers.sweep()
+    assert 1 == len([e for e in await events(house, raised, MailboxModeChanged) if e.demoted])
+    assert (await house.world.set_mode(house.said(SetMode, "operator", mailbox_id=raised, mode="monitored"))).ok
+    await house.timers.sweep()  # the reviews before the new grant count no more
+    assert "monitored" == await house.owner.fetchval("SELECT mode FROM mailbox WHERE id = $1", raised)
 
 
 async def test_an_edit_of_commas_is_clean_and_an_edit_of_words_is_not(house: House) -> None:

@@ -194,8 +194,21 @@ async def test_a_code_raises_the_mode_once(world, fired) -> None:
     assert stayed(await redeem(requests[0], ceiling="autonomous")) == ("UP_TO_CEILING",)  # a code raises no ceiling
     await world.owner.execute("UPDATE mailbox SET ceiling = 'autonomous' WHERE id = $1", MAILBOX)
     assert stayed(await redeem(requests[0], mode="autonomous")) == ("CODE",)
+    listing = {"kind": "allowlist", "name": "*@x.example", "mode_grant_id": "mgr_1", "request_id": requests[0],
+               "mode": "monitored", "code_ok": True}  # fmt: skip
+    assert stayed(await gatekeeper.step("W12g", MAILBOX, by=OPERATOR, **listing)) == (
+        "CODE",
+    )  # it was asked of the mailbox
     moved(await redeem(requests[0], covers_ask=True))
     assert stayed(await redeem(requests[0])) == ("CODE",)
+    await world.owner.execute(
+        "UPDATE upgrade_request SET pattern = '*@x.example', redeemed_at = NULL WHERE id = $1", requests[0]
+    )
+    assert stayed(await redeem(requests[0])) == ("CODE",)
+    assert stayed(await gatekeeper.step("W12g", MAILBOX, by=AGENT, **listing)) == ("ROLE",)
+    moved(await gatekeeper.step("W12g", MAILBOX, by=OPERATOR, **listing))
+    assert stayed(await gatekeeper.step("W12g", MAILBOX, by=OPERATOR, **listing)) == ("CODE",)
+    assert await world.owner.fetchval("SELECT count(*) FROM mode_grant WHERE kind = 'allowlist'") == 1
     await world.owner.execute("UPDATE upgrade_request SET expires_at = now() WHERE id = $1", requests[1])
     await world.owner.execute("UPDATE upgrade_request SET tries = 6 WHERE id = $1", requests[2])
     assert [stayed(await redeem(request)) for request in requests[1:]] == [("CODE",)] * 3

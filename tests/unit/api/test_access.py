@@ -105,7 +105,7 @@ def test_what_decides_takes_no_agent() -> None:
     agent = key("read", "send", "oversight_read", "admin")
     for command in (
         "decide_email", "decide_many", "claim_email", "resolve", "delete_pause", "remove_suppression", "apply_upgrade",
-        "delete_category", "add_allowlist_entry",
+        "delete_category",
     ):  # fmt: skip
         row = next(row for row in ACCESS if row.command == command)
         with pytest.raises(Refusal) as refusal:

@@ -21,7 +21,7 @@ MESSAGE: dict[str, Any] = {
     "undo_window_s": 0, "expires_after_s": 600, "signature_block": "", "ai_disclosure": True, "two_person": False,
     "tenant_two_person": False, "auto_cc": None, "auto_bcc": None, "tenant_name": "Shop Ltd", "physical_address": None,
     "head": "msg_" + "0" * 26, "participants": [ADA, ME], "decided_by": None, "decided_at": None,
-    "mailbox_covers_ask": False, "ok1_active": True, "quote_original": False,
+    "mailbox_covers_ask": False, "ok1_active": True, "quote_original": False, "loosened_at": None,
 }  # fmt: skip
 ORIGINAL: dict[str, Any] = {
     "id": "msg_" + "0" * 26, "header_from": ADA, "to_addresses": [ME], "cc_addresses": [], "automatic": [], "flags": [],

@@ -18,6 +18,19 @@ PARCEL = Inbound(subject="My parcel")
 CLEAN = Judged("msg_1", frozenset(), ("a@b.c",), mail=PARCEL, became="approved")
 
 
+def test_the_lasting_sample_and_second_approvals_are_counted() -> None:
+    """A number, not which: an agent that may read a dry run must not learn which of its mails nobody looks at."""
+    past = [CLEAN] * 20 + [replace(CLEAN, mail=Inbound(subject="Other"))] * 3
+    loose = replace(FAQ, sample_rate=0.05, two_person=True)
+    found = compare(loose, GATED, past)
+    own = compare(replace(GATED, mode=Mode.AUTONOMOUS, sample_rate=0.1, samples_mailbox=True), GATED, past)
+    listed = ModeGrant("mgr_2", "allowlist", "a@b.c", Mode.MONITORED)
+
+    assert (1.0, 3) == (round(found.sampled, 6), found.second_approvals)
+    assert (2.3, 0) == (round(own.sampled, 6), own.second_approvals)
+    assert 0 == compare(replace(GATED, grants=(listed,), sample_rate=0.05), GATED, past).sampled
+
+
 def test_nothing_changes_under_the_present_policy() -> None:
     found = compare(GATED, GATED, [CLEAN])
 
@@ -41,7 +54,7 @@ def test_a_category_would_have_let_go_what_people_approved_and_what_they_did_not
 def test_what_is_always_held_stays_held() -> None:
     placeholder = replace(CLEAN, facts=frozenset({"placeholder", "sampled", "no_such_fact"}))
 
-    assert (Verdict.HOLD, ("placeholder",), "faq") == verdict_under(FAQ, placeholder)
+    assert (Verdict.HOLD, ("placeholder",), "faq") == verdict_under(FAQ, placeholder)[:3]
 
 
 def test_asks_count_unless_they_are_covered() -> None:

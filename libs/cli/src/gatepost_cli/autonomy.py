@@ -122,6 +122,7 @@ def dry_run(
     name: Annotated[str | None, typer.Option("--category", help="A category, as it would be.")] = None,
     category_mode: Mode = None, word: Words = None, plus_address: Plus = None, sender_domain: Domain = None, tag: Tag = None,
     no_attachment: Bare = False, priority: Priority = None, covers_ask: Covers = False,
+    two_person: Annotated[bool | None, typer.Option(help="Two people approve.")] = None,
     days: Annotated[int, typer.Option(help="How far back.", min=1, max=365)] = 30, data: Data = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """What another policy would have done with the past days. Nothing is changed.
@@ -130,7 +131,7 @@ def dry_run(
     gatepost dry-run support@demo.test --category parcels --word parcel --category-mode monitored
     """
     conditions = _conditions(word, plus_address, sender_domain, tag, no_attachment=no_attachment)
-    proposal: dict[str, Any] = {"oversight_mode": to, "ceiling": ceiling, "days": days}
+    proposal: dict[str, Any] = {"oversight_mode": to, "ceiling": ceiling, "days": days, "two_person": two_person}
     if name is not None:
         told: dict[str, Any] = {"name": name, "covers_ask": covers_ask}
         told |= {"conditions": conditions} if conditions else {}
@@ -150,6 +151,10 @@ def dry_run(
                       else f"  newly released: {count} that are {became}")  # fmt: skip
     if found["newly_held"]:
         console.print(f"  newly held: {found['newly_held']}")
+    if found["sampled"]:
+        console.print(f"  held all the same by the lasting sample: about {found['sampled']}")
+    if found["second_approvals"]:
+        console.print(f"  approvals that would have wanted a second person: {found['second_approvals']}")
     for example in found["examples"]:
         console.print(f"  {example['message_id']}: {example['now']} -> {example['proposed']} ({example['became']})")
     console.print(found["note"])
@@ -258,6 +263,22 @@ def add_allowed(
     body = {"pattern": pattern, "oversight_mode": mode, "covers_ask": covers_ask}
     view = ask("operator", data, "POST", f"{_of(mailbox)}/allowlist", body)
     typer.echo(f"{view['pattern']}: {view['oversight_mode']}")
+
+
+@allow.command("ask")
+def ask_allowed(
+    mailbox: Box, pattern: Annotated[str, typer.Argument(help="a@b.example, or *@b.example")], mode: Mode = None,
+    data: Data = None,
+) -> None:  # fmt: skip
+    """Ask, as the agent, that mail to a recipient may go its own way: a code goes to the oversight address.
+
+    An operator redeems it with `gatepost upgrade redeem`.
+
+    Example: gatepost allow ask support@demo.test '*@partner.example'
+    """
+    body = {"pattern": pattern, "oversight_mode": mode}
+    told = ask("agent", data, "POST", f"{_of(mailbox)}/allowlist", body)
+    typer.echo(f"A code for {told['pattern']} went to {told['sent_to']}; an operator redeems it.")
 
 
 @allow.command("remove")

@@ -177,6 +177,7 @@ class RequestUpgrade(Command):
 
     mailbox_id: MailboxId
     mode: Mode
+    pattern: str | None = Field(None, description="Recipients who are to be listed with that mode; else the mailbox.")
 
 
 class RedeemUpgrade(Command):

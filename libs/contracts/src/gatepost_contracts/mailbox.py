@@ -38,9 +38,11 @@ class MailboxPaused(Event):
 
     pause_id: PauseId
     scope: Scope
-    target: str
+    target: str = Field(
+        description="A tenant's, mailbox's or principal's id; of a category the salted digest of its name."
+    )
     by: PrincipalId | None = None
-    reason: str = ""
+    reason: str = Field("", description="Of records before words went beside the log; webhooks say why.")
 
 
 class MailboxResumed(Event):
@@ -50,5 +52,5 @@ class MailboxResumed(Event):
 
     pause_id: PauseId
     scope: Scope
-    target: str
+    target: str = Field(description="As in the pause; of a category a salted digest of its name.")
     by: PrincipalId | None = None

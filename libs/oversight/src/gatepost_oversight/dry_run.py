@@ -1,8 +1,8 @@
 """What another policy would have done with the past: the same facts, other modes, the same table.
 
 The facts of each judgement are in its audit record. What they were then they are here; only what the proposal changes is
-worked out anew: the category, the grant and the effective mode. The lasting sample is left out, because which mail it
-takes is known to the gatekeeper alone.
+worked out anew: the category, the grant and the effective mode. Which mail the lasting sample takes is known to the
+gatekeeper alone, so of the sample there is a number, and of the two-person rule how many second approvals it would ask for.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from gatepost_oversight.category import CategoryRule, Inbound, ModeGrant, first_match, granted
 from gatepost_oversight.mode import Mode, effective
 from gatepost_oversight.policy import FACT_NAMES, Facts, Verdict, decide
 
 SHOWN = 20
+_LET_GO = frozenset({"approved", "edited"})
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,9 @@ class Policy:
     covers_ask: bool = False
     rules: tuple[CategoryRule, ...] = ()
     grants: tuple[ModeGrant, ...] = ()
+    two_person: bool = False
+    sample_rate: float = 0.0
+    samples_mailbox: bool = False  # a person loosened its own mode
 
 
 @dataclass(frozen=True)
@@ -53,11 +57,22 @@ class Outcome:
     reasons: Counter[str] = field(default_factory=Counter)
     newly_released: Counter[str] = field(default_factory=Counter)  # by what became of it
     newly_held: int = 0
+    sampled: float = 0.0  # of those let go: how many the lasting sample is expected to hold
+    second_approvals: int = 0  # of those held that people let go: how many wanted a second person
     examples: list[dict[str, Any]] = field(default_factory=list)
 
 
-def verdict_under(policy: Policy, judged: Judged) -> tuple[Verdict, tuple[str, ...], str | None]:
-    """(verdict, reasons against, category) of one draft under this policy."""
+class Ruling(NamedTuple):
+    """What a policy says of one draft."""
+
+    verdict: Verdict
+    against: tuple[str, ...]
+    category: str | None
+    is_sampled: bool  # it is of what the lasting sample is drawn from
+
+
+def verdict_under(policy: Policy, judged: Judged) -> Ruling:
+    """What this policy says of one draft."""
     rule = first_match(policy.rules, judged.mail) if judged.mail is not None else None
     category = rule.name if rule is not None else None
     grant = granted(
@@ -72,19 +87,23 @@ def verdict_under(policy: Policy, judged: Judged) -> tuple[Verdict, tuple[str, .
     known: Any = {name: True for name in judged.facts if name in FACT_NAMES and name != "sampled"}
     judgement = decide(Facts(mode=mode, **known))
     against = () if judgement.verdict is Verdict.RELEASE else tuple(rule.name for rule in judgement.reasons)
-    return judgement.verdict, against, category
+    is_loose = mode.level > Mode.GATED_SEND.level
+    is_drawn_from = policy.samples_mailbox if grant is None else grant.kind == "category"
+    return Ruling(judgement.verdict, against, category, is_loose and is_drawn_from)
 
 
 def compare(proposed: Policy, present: Policy, past: Iterable[Judged]) -> Outcome:
     """Every draft of the past under both; examples name those that the proposal would treat otherwise."""
     found = Outcome()
     for judged in past:
-        new, reasons, category = verdict_under(proposed, judged)
-        old, _, _ = verdict_under(present, judged)
+        new, reasons, category, is_sampled = verdict_under(proposed, judged)
+        old = verdict_under(present, judged).verdict
         found.judged += 1
         found.verdicts[new.value] += 1
         found.categories[category or ""] += 1
         found.reasons.update(reasons)
+        found.sampled += proposed.sample_rate if new is Verdict.RELEASE and is_sampled else 0
+        found.second_approvals += proposed.two_person and new is Verdict.HOLD and judged.became in _LET_GO
         if new is old:
             continue
         if new is Verdict.RELEASE:

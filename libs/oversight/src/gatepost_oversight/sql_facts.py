@@ -135,6 +135,7 @@ _WORLD: Mapping[str, str] = {
     ),
     "request_open": (
         "EXISTS (SELECT 1 FROM upgrade_request u WHERE u.id = c.request_id AND u.mailbox_id = b.id AND u.mode = c.mode"
+        " AND u.pattern IS NOT DISTINCT FROM c.name"
         " AND u.redeemed_at IS NULL AND u.tries <= 5 AND u.expires_at > clock_timestamp())"
     ),
 }  # fmt: skip

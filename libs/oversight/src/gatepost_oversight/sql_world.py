@@ -56,6 +56,9 @@ _MOVE_MAILS = f"""
         unnest(q.to_addresses || q.cc_addresses || q.recipients || q.header_from) x WHERE x IS NOT NULL LIMIT 500)
     FROM moved v WHERE t.mailbox_id = v.id AND t.id IN (v.name, v.target)),"""
 """Mails are locked in the order of their ids, as every step does. What a thread is, is what its mails are."""
+_REDEEMED = """
+  redeemed AS (UPDATE upgrade_request u SET redeemed_at = now(), redeemed_by = v.principal FROM moved v
+    WHERE u.id = v.request_id),"""
 _EFFECTS: dict[str, str] = {
     "move_mails": _MOVE_MAILS,
     "grant": _grant("excluded.covers_ask", "now()"),
@@ -67,12 +70,11 @@ _EFFECTS: dict[str, str] = {
       WHERE r.mailbox_id = v.id AND r.name = v.name), 0), v.conditions, coalesce(v.priority, 0), v.principal
     FROM moved v),""",
     "request": """
-  effect AS (INSERT INTO upgrade_request (id, tenant_id, mailbox_id, mode, why, asked_by, code_sha256, expires_at)
-    SELECT v.request_id, v.tenant_id, v.id, v.mode, coalesce(v.reason, ''), v.principal, v.code_sha256, v.expires_at
+  effect AS (INSERT INTO upgrade_request (id, tenant_id, mailbox_id, mode, why, asked_by, code_sha256, expires_at, pattern)
+    SELECT v.request_id, v.tenant_id, v.id, v.mode, coalesce(v.reason, ''), v.principal, v.code_sha256, v.expires_at, v.name
     FROM moved v),""",
-    "redeem": """
-  effect AS (UPDATE upgrade_request u SET redeemed_at = now(), redeemed_by = v.principal FROM moved v
-    WHERE u.id = v.request_id),""",
+    "redeem": _REDEEMED,
+    "redeem_grant": _REDEEMED + _grant("excluded.covers_ask", "now()"),
     "pause": """
   effect AS (INSERT INTO pause (id, tenant_id, mailbox_id, scope, target, reason, by)
     SELECT v.pause_id, v.tenant_id, v.mailbox_id, v.scope, v.target, coalesce(v.reason, ''), coalesce(v.principal, v.actor)

@@ -50,6 +50,7 @@ EFFECTS: dict[str, dict[str, Expr]] = {
         "grant_live": TRUE, "grant_mode": arg("mode"),
         "grant_covers": all_of(is_true(var("grant_live")), is_true(var("grant_covers"))),
     },
+    "redeem_grant": {"grant_live": TRUE, "grant_mode": arg("mode"), "grant_covers": is_true(arg("covers_ask"))},
     "revoke_grant": {"grant_live": FALSE}, "set_rule": {}, "request": {}, "redeem": {}, "disable_endpoint": {},
     "move_mails": {}, "hold": {}, "lift_hold": {},
 }  # fmt: skip
@@ -112,6 +113,9 @@ WORLD: tuple[Move, ...] = (
     move("W12", "redeem_upgrade", (), (OPERATOR,), (CODE, GRANT_UP_TO_CEILING), None,
          "An operator redeems the code: the mailbox gets the mode that was asked for.", emits="mailbox.mode_changed",
          on=On.WORLD, sets={"mode": arg("mode")} | COVERS, does="redeem"),
+    move("W12g", "redeem_listing", (), (OPERATOR,), (CODE, GRANT_UP_TO_CEILING), None,
+         "An operator redeems the code: the recipients that were asked for get that mode.", emits="mailbox.mode_changed",
+         on=On.WORLD, does="redeem_grant"),
     move("W13", "move_mails", (), (REVIEWER, OPERATOR), (EXISTS, ("SETTLED", is_true(var("settled")))), None,
          "A person puts mails of one thread into another, or takes that back.", on=On.WORLD, does="move_mails"),
     move("W14", "place_hold", (), (OPERATOR,), (), None,

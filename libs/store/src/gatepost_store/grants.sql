@@ -76,6 +76,7 @@ GRANT INSERT ON audit_leaf, audit_node, audit_checkpoint, audit_tree, audit_poli
 GRANT UPDATE (vkey, size, frontier, audited) ON audit_tree TO gp_gatekeeper;
 GRANT DELETE ON audit_unplaced TO gp_gatekeeper;
 GRANT INSERT, DELETE ON audit_words, audit_promise TO gp_gatekeeper;
+GRANT INSERT, UPDATE ON sample_rate TO gp_gatekeeper;
 
 -- gatekeeper: mail of the system mailbox, born released
 GRANT INSERT (id, tenant_id, mailbox_id, thread_id, direction, state, version, last_row, revision, release, system_template, grant_token,

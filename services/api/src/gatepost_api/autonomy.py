@@ -21,23 +21,32 @@ from gatepost_oversight.mode import Mode
 async def request_upgrade(office: Office, call: Call) -> Reply:
     """An agent's wish: a code goes to the oversight address, and nothing changes."""
     box = await office.only_mailbox(call)
-    mode = mode_of(call.fields.text("target_mode", needed=True))
-    reply = await office.demand(RequestUpgrade(**office.command_fields(call), mailbox_id=box["id"], mode=_word(mode)))
+    return await _ask(office, call, box, mode_of(call.fields.text("target_mode", needed=True)), None)
+
+
+async def _ask(office: Office, call: Call, box: Row, mode: Mode | None, pattern: str | None) -> Reply:
+    reply = await office.demand(RequestUpgrade(
+        **office.command_fields(call), mailbox_id=box["id"], mode=_word(mode), pattern=pattern
+    ))  # fmt: skip
+    bounce = {"last_bounce": reply.extra["last_bounce"]} if "last_bounce" in reply.extra else {}
     return Reply({
-        "id": reply.id, "status": "upgrade_requested", "mailbox_id": box["id"], "target_mode": _word(mode),
+        "id": reply.id, "status": "upgrade_requested", "mailbox_id": box["id"], "target_mode": _word(mode), "pattern": pattern,
         "sent_to": reply.extra.get("sent_to"), "expires_at": reply.extra.get("expires_at"), "idempotent": reply.already,
         "message": "A code went to the account's oversight address. An operator redeems it.",
-        "hint": "gatepost upgrade redeem, or POST .../upgrade with an operator's key.",
-    })  # fmt: skip
+        "hint": reply.extra.get("hint") or "gatepost upgrade redeem, or POST .../upgrade with an operator's key.", **bounce,
+    }, status=202)  # fmt: skip
+
+
+async def _redeem(office: Office, call: Call, box: Row, code: str) -> Any:
+    return await office.demand(RedeemUpgrade(
+        **office.command_fields(call), mailbox_id=box["id"], code=code, covers_ask=call.fields.flag("covers_ask") or False
+    ))  # fmt: skip
 
 
 async def apply_upgrade(office: Office, call: Call) -> Reply:
     """An operator redeems the code."""
     box = await office.only_mailbox(call)
-    code = call.fields.must("code", most=40)
-    reply = await office.demand(RedeemUpgrade(
-        **office.command_fields(call), mailbox_id=box["id"], code=code, covers_ask=call.fields.flag("covers_ask") or False
-    ))  # fmt: skip
+    reply = await _redeem(office, call, box, call.fields.must("code", most=40))
     return Reply({"status": "upgraded", "mailbox_id": box["id"], "oversight_mode": reply.extra.get("mode"),
                   "covers_ask": reply.extra.get("covers_ask"), "idempotent": reply.already})  # fmt: skip
 
@@ -151,12 +160,18 @@ async def list_allowlist(office: Office, call: Call) -> Reply:
 
 
 async def add_allowlist_entry(office: Office, call: Call) -> Reply:
-    """An operator lets mail to these recipients go its own way: monitored, unless another mode is named."""
-    if not call.caller.is_operator:
-        raise Refusal("operator_redeems", "Only an operator adds to the allowlist.")
+    """An operator lets mail to these recipients go its own way: monitored, unless another mode is named.
+
+    Anybody else asks: a code goes to the oversight address, which an operator redeems as any other.
+    """
     box = await office.only_mailbox(call)
     pattern = call.fields.must("pattern", most=320).strip().lower()
     mode = mode_of(call.fields.text("oversight_mode")) or Mode.MONITORED
+    if not call.caller.is_operator:
+        return await _ask(office, call, box, mode, pattern)
+    if call.fields.text("approval_code", most=40) is not None:
+        await _redeem(office, call, box, call.fields.must("approval_code", most=40))
+        return Reply(next(entry for entry in await _entries(office, box) if entry["pattern"] == pattern))
     await _set_grant(office, call, box, "allowlist", pattern, mode)
     return Reply(next(entry for entry in await _entries(office, box) if entry["pattern"] == pattern))
 

@@ -36,7 +36,7 @@ async def evidence(office: Office, call: Call) -> Reply:
         asks[row["author"]][row["ask"] or "none"] = row["n"]
     return Reply({
         "mailbox_id": box["id"], "oversight_mode": box["mode"], "ceiling": box["ceiling"], "confidence": 0.95,
-        "categories": found, "asks": dict(asks),
+        "categories": found, "asks": dict(asks), "mailbox": _whole(found),
     })  # fmt: skip
 
 
@@ -48,6 +48,11 @@ async def by_category(office: Office, mailbox_id: str) -> list[dict[str, Any]]:
         reviewed[row["category"]] += 1
         clean[row["category"]] += is_clean(row["approved"], row["rejected"], row["edit_words"])
     return [_item(name, clean[name], reviewed[name]) for name in sorted(reviewed)]
+
+
+def _whole(items: list[dict[str, Any]]) -> dict[str, Any]:
+    """The mailbox as one, whatever the category."""
+    return _item("*", sum(item["approved_clean"] for item in items), sum(item["reviewed"] for item in items))
 
 
 def _item(name: str, clean: int, reviewed: int) -> dict[str, Any]:
@@ -67,7 +72,11 @@ async def dry_run(office: Office, call: Call) -> Reply:
     days = call.fields.number("days", DAYS, 1, 365)
     rules = rules_of(await office.store.fetch("category_rules", box["id"]))
     grants = grants_of(await office.store.fetch("mode_grants", box["id"]))
-    present = Policy(Mode(box["mode"]), Mode(box["ceiling"]), box["covers_ask"], rules, grants)
+    also: Any = await office.store.fetchrow("sampling", box["id"])
+    present = Policy(
+        Mode(box["mode"]), Mode(box["ceiling"]), box["covers_ask"], rules, grants, two_person=also["two_person"],
+        sample_rate=also["sample_rate"], samples_mailbox=also["is_loosened"],
+    )  # fmt: skip
     proposed = proposal(call, present)
     rows = await office.store.fetch("judged", box["id"], days, call.caller.tenant_id, JUDGED_MOST)
     first = {
@@ -79,7 +88,7 @@ async def dry_run(office: Office, call: Call) -> Reply:
     return Reply({
         "mailbox_id": box["id"], "days": days, **view, "not_known": len(first) - len(known),
         "is_complete": len(rows) < JUDGED_MOST,
-        "note": "A lasting sample of every loosened category is held besides.",
+        "note": "`sampled` of those let go would be held all the same, by the lasting sample of what was loosened.",
     })  # fmt: skip
 
 
@@ -88,9 +97,11 @@ def proposal(call: Call, present: Policy) -> Policy:
     fields = call.fields
     mode, ceiling = mode_of(fields.text("oversight_mode")), mode_of(fields.text("ceiling"))
     covers = fields.flag("covers_ask")
+    two = fields.flag("two_person")
     found = replace(
         present, mode=mode or present.mode, ceiling=ceiling or present.ceiling,
-        covers_ask=present.covers_ask if covers is None else covers,
+        covers_ask=present.covers_ask if covers is None else covers, two_person=present.two_person if two is None else two,
+        samples_mailbox=present.samples_mailbox or mode not in {None, present.mode},
     )  # fmt: skip
     for item in _items(fields.raw("categories"), "categories"):
         found = _with_category(found, item)
@@ -163,5 +174,6 @@ def _outcome(outcome: Outcome) -> dict[str, Any]:
     return {
         "judged": outcome.judged, "verdicts": dict(outcome.verdicts), "categories": dict(outcome.categories),
         "reasons": dict(outcome.reasons), "newly_released": dict(outcome.newly_released),
-        "newly_held": outcome.newly_held, "examples": outcome.examples,
+        "newly_held": outcome.newly_held, "sampled": round(outcome.sampled, 2),
+        "second_approvals": outcome.second_approvals, "examples": outcome.examples,
     }  # fmt: skip

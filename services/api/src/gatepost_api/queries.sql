@@ -643,6 +643,12 @@ SELECT author, coalesce(ask_at_submit, '') AS ask, count(*) AS n
                  ORDER BY id DESC LIMIT 5000) newest) placed
  WHERE place <= 100 GROUP BY 1, 2 ORDER BY 1, 3 DESC;
 
+-- sampling --
+-- Whether two people approve in a mailbox, how much the lasting sample takes, and whether a person loosened its own mode.
+SELECT b.two_person OR t.two_person AS two_person, coalesce((SELECT rate FROM sample_rate), 0)::float8 AS sample_rate,
+       loosened_at(b) IS NOT NULL AS is_loosened
+  FROM mailbox b JOIN tenant t ON t.id = b.tenant_id WHERE b.id = $1;
+
 -- judged --
 -- How drafts were judged since a moment, newest first, with what is needed to judge them again under another policy.
 SELECT m.id, a.row_id, a.record::jsonb->'data'->'facts' AS facts, m.ask, m.recipients, m.category,

@@ -30,7 +30,7 @@ class Limits:
     per_correspondent: int = 20
     home_hosts: tuple[str, ...] = ()  # hosts of our own pages, which footers link to
     sample_key: bytes = b""
-    sample_rate: float = 0.0  # of every category that a person loosened: what stays reviewed for ever
+    sample_rate: float = 0.0  # of every category and mailbox that a person loosened: what stays reviewed for ever
 
 
 def facts_of(case: Case, limits: Limits, *, renders_alike: bool) -> Facts:
@@ -159,7 +159,11 @@ def _is_injection_suspected(case: Case) -> bool:
 def _is_sampled(case: Case, limits: Limits) -> bool:
     """By the mail it answers, so that an author who withdraws a draft and writes another draws no new lot."""
     grant = case.grant
-    if grant is None or grant.kind != "category" or grant.mode.level <= Mode.GATED_SEND.level:
+    if grant is None:
+        is_loosened = case.message["loosened_at"] is not None  # a person raised the mailbox's own mode
+    else:
+        is_loosened = grant.kind == "category" and grant.mode.level > Mode.GATED_SEND.level
+    if not is_loosened:
         return False
     return is_sampled(limits.sample_key, case.message["answers"] or case.message["id"], limits.sample_rate)
 

@@ -1,7 +1,7 @@
-"""Whether a category that was loosened is still good enough: the lasting sample's reviews, tested after each.
+"""Whether what was loosened, a category or a mailbox, is still good enough: the lasting sample's reviews, tested after each.
 
-Page's test over the reviews since the grant; at its limit the category is gated again at once, by a step of ours that
-anyone could have made and only an operator undoes. What was released under it comes back through the event of that step.
+Page's test over the reviews since the grant; at its limit it is gated again at once, by a step of ours that anyone could
+have made and only an operator undoes. What was released under it comes back through the event of that step.
 """
 
 from __future__ import annotations
@@ -26,12 +26,14 @@ class Quality:
 
     async def decided(self, message: Any) -> None:
         """A person decided on a mail of the sample."""
-        if "sampled" in message["reasons"] and message["rule_category"]:
-            for grant in await self._store.fetch("loosened", message["mailbox_id"], message["rule_category"]):
-                await self.test(grant)
+        if "sampled" not in message["reasons"]:
+            return
+        name = message["rule_category"] if message["mode_grant_id"] else None
+        for grant in await self._store.fetch("loosened", message["mailbox_id"], name):
+            await self.test(grant)
 
     async def sweep(self) -> None:
-        """Every loosened category: what a crash kept from being tested."""
+        """All that was loosened: what a crash kept from being tested."""
         for grant in await self._store.fetch("loosened", None, None):
             await self.test(grant)
 
@@ -42,15 +44,17 @@ class Quality:
         total, is_reached = page_test(reviews, self._limits)
         if not is_reached:
             return False
-        mode = Mode.GATED_SEND
+        mode, is_category = Mode.GATED_SEND, grant["name"] is not None
         data = {
-            "mode": mode, "previous": grant["mode"], "of": "category", "category": grant["name"],
-            "grant_id": grant["id"], "demoted": True,
+            "mode": mode, "previous": grant["mode"], "of": "category" if is_category else "mailbox",
+            "category": grant["name"], "grant_id": grant["id"] if is_category else None, "demoted": True,
             "why": f"{reviews.count(False)} of {len(reviews)} sampled drafts were not approved as they stood",
         }  # fmt: skip
-        step = await self._steps.system(
-            "W9g", grant["mailbox_id"], data=data, mode_grant_id=grant["id"], kind="category", name=grant["name"],
-            mode=mode, command_id=f"{grant['id']}.{grant['revision']}.demote",
-        )  # fmt: skip
-        log.warning("a category was demoted", mailbox_id=grant["mailbox_id"], reviews=len(reviews), sum=round(total, 2))
+        what: dict[str, Any] = {"mode": mode, "command_id": f"{grant['id']}.{grant['revision']}.demote"}
+        if is_category:
+            what |= {"mode_grant_id": grant["id"], "kind": "category", "name": grant["name"]}
+        step = await self._steps.system("W9g" if is_category else "W9", grant["mailbox_id"], data=data, **what)
+        log.warning(
+            "it was demoted", mailbox_id=grant["mailbox_id"], of=data["of"], reviews=len(reviews), sum=round(total, 2)
+        )
         return isinstance(step, Moved)

@@ -9,7 +9,7 @@ SELECT m.id, m.tenant_id, m.mailbox_id, m.thread_id, m.direction, m.state, m.ver
        m.rejection_final, m.mode_grant_id, m.reviser, m.rule_category,
        NOT EXISTS (SELECT 1 FROM api_key a WHERE a.id = m.ok1_key AND a.revoked_at IS NOT NULL) AS ok1_active,
        b.address, b.display_name, b.mode, b.ceiling, b.undo_window_s, b.expires_after_s, b.rounds_max,
-       b.signature_block, b.ai_disclosure, b.quote_original, b.two_person, b.policy_block AS mailbox_block, b.covers_ask AS mailbox_covers_ask, b.auto_cc, b.auto_bcc,
+       b.signature_block, b.ai_disclosure, b.quote_original, b.two_person, b.policy_block AS mailbox_block, b.covers_ask AS mailbox_covers_ask, loosened_at(b) AS loosened_at, b.auto_cc, b.auto_bcc,
        e.name AS tenant_name, coalesce(b.physical_address, e.physical_address) AS physical_address, e.two_person AS tenant_two_person,
        h.head, h.participants, h.subject AS thread_subject
   FROM message m
@@ -284,12 +284,12 @@ SELECT b.address, b.display_name, t.name AS tenant_name, t.oversight_email
 
 -- upgrade_request --
 -- One request with the address of its mailbox.
-SELECT u.id, u.tenant_id, u.mode, u.created_at, u.expires_at, b.address
+SELECT u.id, u.tenant_id, u.mode, u.pattern, u.created_at, u.expires_at, b.address
   FROM upgrade_request u JOIN mailbox b ON b.id = u.mailbox_id WHERE u.id = $1;
 
 -- fresh_requests --
 -- Requests of the last hour that may still be redeemed: each must have its mail.
-SELECT u.id, u.tenant_id, u.mode, u.created_at, u.expires_at, b.address
+SELECT u.id, u.tenant_id, u.mode, u.pattern, u.created_at, u.expires_at, b.address
   FROM upgrade_request u JOIN mailbox b ON b.id = u.mailbox_id
  WHERE u.created_at > now() - interval '1 hour' AND u.created_at < now() - interval '5 seconds' AND u.redeemed_at IS NULL
  ORDER BY u.created_at LIMIT 200;
@@ -298,7 +298,7 @@ SELECT u.id, u.tenant_id, u.mode, u.created_at, u.expires_at, b.address
 -- The requests of a mailbox that a code may belong to; the try is counted on each of them first.
 UPDATE upgrade_request SET tries = tries + 1
  WHERE mailbox_id = $1 AND redeemed_at IS NULL AND expires_at > now() AND tries <= 5
-RETURNING id, mode, code_sha256;
+RETURNING id, mode, pattern, code_sha256;
 
 -- ask_approval --
 -- A request for an administrative act's code, unless this key has asked too often in the past hour ($9).
@@ -324,22 +324,30 @@ DELETE FROM approval_request WHERE expires_at < now() - interval '7 days';
 
 -- redeemed_by_command --
 -- The request that this very command has redeemed.
-SELECT u.id, u.mode, u.code_sha256
+SELECT u.id, u.mode, u.pattern, u.code_sha256
   FROM command_result p JOIN audit_record a ON a.subject_id = p.subject_id AND a.seq = p.seq
   JOIN upgrade_request u ON u.id = a.record::jsonb->'data'->>'request_id'
- WHERE p.command_id = $1 AND p.tenant_id = $2 AND a.row_id = 'W12';
+ WHERE p.command_id = $1 AND p.tenant_id = $2 AND a.row_id IN ('W12', 'W12g');
 
 -- loosened --
--- Categories that a person let go alone: one, or all.
+-- Categories, and mailboxes by their own mode (no name), that a person let go alone: one, or all.
 SELECT g.id, g.mailbox_id, g.name, g.mode, g.revision, g.granted_at FROM mode_grant g
  WHERE g.kind = 'category' AND g.revoked_at IS NULL AND g.mode IN ('monitored', 'autonomous')
-   AND ($1::text IS NULL OR (g.mailbox_id = $1 AND g.name = $2));
+   AND ($1::text IS NULL OR (g.mailbox_id = $1 AND g.name = $2))
+UNION ALL SELECT b.id, b.id, NULL, b.mode, extract(epoch FROM loosened_at(b))::bigint, loosened_at(b) FROM mailbox b
+ WHERE b.mode IN ('monitored', 'autonomous') AND b.deleted_at IS NULL AND loosened_at(b) IS NOT NULL
+   AND ($1::text IS NULL OR (b.id = $1 AND $2::text IS NULL));
+
+-- tell_sample_rate --
+INSERT INTO sample_rate (rate) VALUES ($1) ON CONFLICT (one) DO UPDATE SET rate = excluded.rate;
 
 -- sample_reviews --
--- What people said of the lasting sample of a category since it was loosened, oldest first; the newest 500 count.
+-- What people said of the lasting sample of a category, or of a mailbox's own mode, since it was loosened, oldest first;
+-- the newest 500 count.
 SELECT m.id, m.decided_at, d.approved, d.rejected, d.edit_words
   FROM (SELECT id, decided_at FROM message
-         WHERE mailbox_id = $1 AND rule_category = $2 AND decided_at >= $3 AND 'sampled' = ANY (reasons)
+         WHERE mailbox_id = $1 AND decided_at >= $3 AND 'sampled' = ANY (reasons)
+           AND (rule_category = $2 OR ($2::text IS NULL AND mode_grant_id IS NULL))
          ORDER BY decided_at DESC LIMIT 500) m
   JOIN LATERAL (SELECT bool_or(action IN ('approve', 'edit_approve')) AS approved,
                        bool_or(action IN ('reject', 'send_back')) AS rejected,

@@ -24,7 +24,7 @@ class GatekeeperSettings(BaseSettings):
         20, ge=1, description="Mails to one address in an hour, on any thread, after which an answer to it is held."
     )
     sample_rate: float = Field(
-        0.05, ge=0.01, le=1, description="Share of every loosened category that a person still looks at, for ever.",
+        0.05, ge=0.01, le=1, description="Share of every category and mailbox that a person loosened which is still looked at, for ever.",
     )  # fmt: skip
     digest_after_s: int = Field(
         14_400, ge=0, description="Once something has waited this long, the oversight address is told, once a day; 0: never.",

@@ -25,10 +25,13 @@ class Text:
     markdown: str
 
 
-def upgrade_code(address: str, mode: str, code: str, expires_at: datetime, url: str) -> Text:
-    """The one-time code, to the person who may redeem it."""
+def upgrade_code(
+    address: str, mode: str, code: str, expires_at: datetime, url: str, *, pattern: str | None = None
+) -> Text:
+    """The one-time code, to the person who may redeem it: for the mailbox, or for recipients who are to be listed."""
+    what = f"the mailbox {address}" if pattern is None else f"mail from {address} to `{pattern}` alone"
     return Text("upgrade_code", f"An agent asks for more freedom in {address}", f"""\
-An agent asks that the mailbox {address} may be **{mode}**: {MODES[mode]}.
+An agent asks that {what} may be **{mode}**: {MODES[mode]}.
 
 Nothing has changed. If you want it, redeem this code with an operator's key, once, before {_said(expires_at)}:
 
@@ -64,9 +67,10 @@ def _plain(line: str) -> str:
 
 
 def demoted(address: str, category: str, mode: str, previous: str) -> Text:
-    """A category became stricter by itself."""
-    return Text("demoted", f"{address}: drafts of a category are looked at again", f"""\
-In the mailbox {address} too many drafts of the category `{category}` were not approved as they stood.
+    """A category, or without one the mailbox, became stricter by itself."""
+    what = f"drafts of the category `{category}`" if category else "drafts"
+    return Text("demoted", f"{address}: drafts {'of a category ' if category else ''}are looked at again", f"""\
+In the mailbox {address} too many {what} were not approved as they stood.
 
 It was {previous} and is **{mode}** now: {MODES[mode]}. What had not left yet waits for a reviewer.
 

@@ -7,6 +7,7 @@ mail loses nothing, and the database holds only its hash. It lives a day, is goo
 from __future__ import annotations
 
 import hmac
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,6 +22,8 @@ from gatepost_gatekeeper.said import iso
 from gatepost_gatekeeper.templates import upgrade_code
 from gatepost_gatekeeper.world_steps import WorldSteps
 from gatepost_oversight.mode import LEVELS
+
+_PATTERN = re.compile(r"^(?:\*|[a-z0-9._%+-]{1,64})@[a-z0-9.-]{1,190}$")  # it goes into the mail: one word, no markup
 
 
 class Upgrades:
@@ -38,6 +41,8 @@ class Upgrades:
         mailbox = await self._world.mailbox(caller, command.mailbox_id)
         if mailbox is None:
             return not_found()
+        if command.pattern is not None and not _PATTERN.match(command.pattern):
+            return refusal("invalid_request", "This is no address, and no `*@domain`.", "Lower case, without a name.")
         if LEVELS[command.mode] <= LEVELS[mailbox["mode"]]:
             return refusal("invalid_request", f"The mailbox is {mailbox['mode']} already.", "Ask for a looser mode.")
         if LEVELS[command.mode] > LEVELS[mailbox["ceiling"]]:
@@ -50,8 +55,11 @@ class Upgrades:
         request_id, expires_at = new_id("upg"), datetime.now(UTC) + LIFE
         reply = await self._world.step(
             command, caller, "W11", mailbox["id"],
-            {"request_id": request_id, "mode": command.mode, "expires_at": expires_at, "by": caller.principal_id},
-            request_id=request_id, mode=command.mode, expires_at=expires_at,
+            {
+                "request_id": request_id, "mode": command.mode, "expires_at": expires_at, "by": caller.principal_id,
+                "of": "mailbox" if command.pattern is None else "allowlist",
+            },
+            request_id=request_id, mode=command.mode, expires_at=expires_at, name=command.pattern,
             code_sha256=digest_of(request_id, self._code(request_id)),
         )  # fmt: skip
         if reply.ok and reply.id is not None:
@@ -91,15 +99,26 @@ class Upgrades:
             "mode": found["mode"], "previous": mailbox["mode"], "by": caller.principal_id, "why": "a code was redeemed",
             "request_id": found["id"], "covers_ask": command.covers_ask,
         }  # fmt: skip
+        what: dict[str, Any] = {}
+        if found["pattern"] is not None:
+            before = await self._store.fetchrow("grant", mailbox["id"], "allowlist", found["pattern"])
+            grant_id = before["id"] if before is not None else new_id("mgr")
+            what = {"mode_grant_id": grant_id, "kind": "allowlist", "name": found["pattern"]}
+            data |= {"of": "allowlist", "grant_id": grant_id}
         return await self._world.step(
-            command, caller, "W12", mailbox["id"], data, request_id=found["id"], mode=found["mode"], code_ok=True,
-            covers_ask=command.covers_ask,
+            command, caller, "W12g" if what else "W12", mailbox["id"], data, request_id=found["id"], mode=found["mode"],
+            code_ok=True, covers_ask=command.covers_ask, **what,
         )  # fmt: skip
 
     async def tell(self, request: Any) -> None:
         """Mail the code of a request, once."""
         text = upgrade_code(
-            request["address"], request["mode"], shown(self._code(request["id"])), request["expires_at"], self._url
+            request["address"],
+            request["mode"],
+            shown(self._code(request["id"])),
+            request["expires_at"],
+            self._url,
+            pattern=request["pattern"],
         )
         await self._notices.send(text, request["tenant_id"], about=request["id"], at=request["created_at"])
 
