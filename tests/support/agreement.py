@@ -17,12 +17,12 @@ import asyncpg
 from gatepost_oversight.evaluate import step
 from gatepost_oversight.expr import Values, evaluate
 from gatepost_oversight.move import Move, On
+from support import world_facts
 from support.worlds import FUTURE, HASHES, KEYS, MODES, NOW, PAST, PEOPLE, RandomWorld, Row
 
 ENDS = "when waiting ends if it began now"
 TABLE_COLUMN = {"st": "state"}
 NOT_COMPARED = frozenset(("evidence",))  # JSON on one side, a value on the other
-WORLD_ROWS = frozenset(("W1", "W2", "W3", "W8", "W9"))
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,12 @@ class Asked:
     failed: tuple[str, ...]
     changes: Row
     delivery: Row | None = None
+    of_account: bool = False
+
+    @property
+    def carrier(self) -> str:
+        """Whose record a world row makes."""
+        return self.world.tenant if self.of_account else self.world.box
 
 
 def ask(row: Move, world: RandomWorld, ord_: int, generator: random.Random) -> Asked | None:
@@ -55,16 +61,20 @@ def ask(row: Move, world: RandomWorld, ord_: int, generator: random.Random) -> A
         "n": one((len(world.revisions) + 1, 1)), "mode": one(MODES), "ceiling": one((None, None, *MODES)), "on": one((True, False)),
         "covers_ask": one((True, False, None)), "rule_category": one((None, "refunds")), "rule_revision": one((None, 1)),
     }  # fmt: skip
+    of_account = row.on is On.WORLD and world_facts.is_of_account(row, generator)
+    if row.on is On.WORLD:
+        told |= world_facts.arguments(row, world, generator)
     key = f"{KEYS[0]}_{world.n}" if principal else "gatekeeper"
     command: Row = {
-        **told, "ord": ord_, "message_id": world.mail, "delivery_id": delivery and delivery["id"], "mailbox_id": world.box,
+        **told, "ord": ord_, "message_id": world.mail, "delivery_id": delivery and delivery["id"],
+        "mailbox_id": "mbx_system" if of_account else world.box,
         "tenant_id": world.tenant, "actor": key, "principal": principal, "role": role, "door": "rest", "at": NOW.isoformat(),
         "now": NOW, "data": "{}", "policy": "p",
     }  # fmt: skip
     if row.on is On.REVISION:
         rev = {"kind": told["kind"], "content_sha256": "h9", "author": principal or "prn_agent", "author_kind": "agent"}
         command |= {"rev": rev, "files": [], "base": 0}
-    known = _variables(row, world, told, delivery)
+    known = _variables(row, world, told, delivery, of_account=of_account)
     arguments = told | {"actor_key": key if principal else None, "now": NOW}
     done = step(row, known, arguments, role, principal)
     return Asked(
@@ -73,10 +83,13 @@ def ask(row: Move, world: RandomWorld, ord_: int, generator: random.Random) -> A
         done.failed,
         _with_then(row, world, done.changes, known, arguments, principal, role, delivery),
         delivery,
+        of_account,
     )
 
 
-def _variables(row: Move, world: RandomWorld, told: Row, delivery: Row | None) -> Row:
+def _variables(row: Move, world: RandomWorld, told: Row, delivery: Row | None, *, of_account: bool) -> Row:
+    if row.on is On.WORLD:
+        return world_facts.facts(row, world, told, of_account=of_account)
     takes = any(
         name == "mode_grant_id" for name, _ in row.set
     )  # only such a row reads the grant that the command names
@@ -85,10 +98,7 @@ def _variables(row: Move, world: RandomWorld, told: Row, delivery: Row | None) -
     )
     adopts = any(name == "recipients" for name, _ in row.set)
     known["unfinished"] = world.unfinished(known["rev_recipients"] if adopts else world.recipients)
-    known |= {"ends": ENDS, "exists": True}
-    if row.on is On.WORLD:
-        known["covers_ask"] = world.mailbox["covers_ask"]
-    return known
+    return known | {"ends": ENDS}
 
 
 def _with_then(
@@ -123,13 +133,13 @@ class Database:
 
     async def _compare(self, row: Move, asked: Sequence[Asked]) -> list[str]:
         ids = [a.world.mail for a in asked] if row.on is not On.WORLD else []
-        boxes = [a.world.box for a in asked] if row.on is On.WORLD else []
+        carriers = [a.carrier for a in asked] if row.on is On.WORLD else []
         dids = [a.delivery["id"] for a in asked if a.delivery is not None]
         commands = json.dumps({row.id: [a.command for a in asked]}, default=lambda v: v.isoformat())
         answers = {
             r["ord"]: r for r in await self.connection.fetch(
                 f"SELECT * FROM step_{self.service}($1::text[], $2::text[], $3::text[], '{{}}', '{{}}', $4::jsonb, '{{}}')",
-                sorted(ids), dids, boxes, commands,
+                sorted(ids), dids, carriers, commands,
             )
         }  # fmt: skip
         moment = await self.connection.fetchval("SELECT now()")
@@ -140,7 +150,8 @@ class Database:
         by_mail: dict[str, list[Any]] = {}
         for d in deliveries:
             by_mail.setdefault(d["message_id"], []).append(d)
-        mailboxes = await self._rows("mailbox", "id", [a.world.box for a in asked])
+        boxes = await self._rows("mailbox", "id", [a.world.box for a in asked])
+        boxes |= await self._rows("tenant", "id", [a.world.tenant for a in asked])
         found = []
         for n, a in enumerate(asked):
             answer = answers.get(n)
@@ -153,9 +164,27 @@ class Database:
             if a.failed:
                 continue
             ends = moment + timedelta(seconds=a.world.mailbox["expires_after_s"])
-            target = mailboxes[a.world.box] if row.on is On.WORLD else mails[a.world.mail]
+            target = boxes[a.carrier] if row.on is On.WORLD else mails[a.world.mail]
             wrong = _differences(row, a, target, by_mail.get(a.world.mail, []), ends)
+            if row.on is On.WORLD:
+                wrong += await self._of_world(row, a, answer["record"])
             found += [f"{row.id} {a.world.mail}: {text}" for text in wrong]
+        return found
+
+    async def _of_world(self, row: Move, a: Asked, record: str) -> list[str]:
+        """Its record is of the right account and subject, and what it does beside its carrier is done."""
+        said = json.loads(record)
+        whose = (said["tenant"], said["message"], said["mailbox"])
+        found = [] if whose == (a.world.tenant, a.carrier, a.command["mailbox_id"]) else [f"the record is of {whose}"]
+        if row.does:
+            command = json.dumps(a.command, default=lambda v: v.isoformat())
+            done = await self.connection.fetchval(
+                world_facts.EFFECT[row.does].replace("$1", "$1::jsonb"),
+                command,
+                a.world.tenant,
+                a.command["mailbox_id"],
+            )
+            found += [] if done is True else [f"{row.does} is not done"]
         return found
 
     async def _rows(self, table: str, key: str, ids: Sequence[str]) -> dict[str, Any]:

@@ -23,6 +23,7 @@ HASHES = ("h1", "h2", "h3")
 ADDRESSES = ("a@x.org", "b@x.org", "c@x.org")
 ENDED = ("delivered", "bounced", "refused")
 OUTBOUND = tuple(s for s in State if s not in {State.RECEIVED, State.QUARANTINED, State.DISCARDED})
+FURNITURE = ("upgrade_request", "legal_hold", "endpoint", "thread_move")
 Row = dict[str, Any]
 
 
@@ -56,7 +57,8 @@ class RandomWorld:
     def _make(self) -> None:
         own = {"tenant_id": self.tenant}
         self.two = self.maybe(0.2)
-        self.add("tenant", id=self.tenant, name="T", slug=self.tenant, two_person=self.two)
+        self.add("tenant", id=self.tenant, name="T", slug=self.tenant, two_person=self.two,
+                 oversight_email=self.one(None, "Boss@x.org", "boss@x.org"))  # fmt: skip
         for key in KEYS:
             self.add("api_key", id=f"{key}_{self.n}", principal_id="prn_ann", name=key, prefix="p", key_sha256=f"{key}{self.n}",
                      scopes=["oversight"], revoked_at=PAST if key == "key_gone" else None, **own)  # fmt: skip
@@ -246,6 +248,7 @@ def sql(world: RandomWorld) -> list[tuple[str, list[Any]]]:
         "delivery",
         "pause",
         "suppression",
+        *FURNITURE,
     )
     found = []
     for table in order:
