@@ -3,7 +3,7 @@
 Senders are killed at every point in turn, and at any moment, while mails flow to a server on the wire that keeps what
 it took. At the end a sender that lives finishes what is left, and the accounting follows. Exit code 1 when a mail was lost,
 left without a good grant, or left twice where nothing says that it might. A second copy may only come from the named
-window, between the recorded intent and the recorded outcome, in a mailbox whose operator chose to send again.
+window, between the recorded intent and the recorded outcome, and only after a person's word; here nobody gives one.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gatepost_contracts.ids import new_id
+from gatepost_embedded.errors import EmbeddedError
 from gatepost_mail.content import Content
 from gatepost_oversight.grant import Grant, recipients_digest, sign_grant
 from gatepost_runtime.keys import Keys
@@ -42,8 +44,19 @@ class World:
         self.grant_key: Ed25519PrivateKey = Keys(keys / "gatekeeper").grant_private
 
     def sql(self, text: str) -> list[list[str]]:
-        answer = self.postgres.psql("SET session_replication_role = replica;\n" + text)
+        answer = self._answer("SET session_replication_role = replica;\n" + text)
         return [line.split("|") for line in answer.splitlines()]
+
+    def _answer(self, text: str, tries: int = 30) -> str:
+        """On a busy machine a server may not take a connection in time; nothing was said to it then."""
+        for left in range(tries - 1, -1, -1):
+            try:
+                return str(self.postgres.psql(text))
+            except EmbeddedError as error:
+                if not left or "connection to server" not in str(error):
+                    raise
+                time.sleep(1)
+        raise AssertionError("not reached")
 
     def insert(self, table: str, **values: Any) -> None:
         self.sql(inserted(table, **values))

@@ -10,7 +10,6 @@ import pytest
 from gatepost_sender.driver import (
     Connection,
     Ended,
-    Envelope,
     Login,
     Manner,
     NotAnnounced,
@@ -18,6 +17,7 @@ from gatepost_sender.driver import (
     StageFailed,
     Timeouts,
 )
+from gatepost_sender.envelope import Envelope
 from gatepost_sender.lanes import Lanes
 from gatepost_sender.outcome import Verdict, judge
 from gatepost_sender.route import Host, Route
@@ -138,7 +138,7 @@ async def test_an_answer_during_the_content_stops_it_before_the_dot() -> None:
     big = Envelope(
         MAIL.sender, MAIL.recipients, b"Subject: big\r\n\r\n" + b"x" * 70 + b"\r\n" + b"y" * 20_000_000 + b"\r\n"
     )
-    async with Peer({"content": "552 5.3.4 too big\r\n" + CLOSE}) as peer:
+    async with Peer({"content": "552 5.3.4 too big\r\n" + CLOSE}, offers=()) as peer:
         ended, _ = await attempt(peer, big)
 
     assert not ended.is_dot_written
@@ -149,7 +149,7 @@ async def test_an_answer_during_the_content_stops_it_before_the_dot() -> None:
 
 async def test_a_connection_lost_within_the_content_is_lost_before_the_dot() -> None:
     big = Envelope(MAIL.sender, MAIL.recipients, b"Subject: big\r\n\r\n" + b"y" * 20_000_000 + b"\r\n")
-    async with Peer({"content": CLOSE}) as peer:
+    async with Peer({"content": CLOSE}, offers=()) as peer:
         ended, intent = await attempt(peer, big)
 
     assert intent.calls == 1
@@ -306,3 +306,44 @@ async def test_old_server_without_ehlo() -> None:
         ended, _ = await attempt(peer)
 
     assert judge(ended).verdict == Verdict.DELIVERED
+
+
+SCRIPTS = "jörg@there.test"
+
+
+async def test_an_address_in_another_script_needs_a_server_that_takes_it() -> None:
+    """SMTPUTF8 absent: it bounces in words of ours, and nothing of it was said to the server."""
+    mail = Envelope("us@here.test", (SCRIPTS,), MAIL.content)
+    async with Peer() as plain, Peer(offers=("SMTPUTF8",)) as able:
+        without, _ = await attempt(plain, mail)
+        taken, _ = await attempt(able, mail)
+
+    assert (Verdict.BOUNCED, False) == (judge(without).verdict, judge(without).is_hard)
+    assert not any(line.startswith("MAIL") for line in plain.lines)
+    assert judge(taken).verdict == Verdict.DELIVERED
+    assert [SCRIPTS] == able.mails[0].recipients
+    assert any(line.endswith(" SMTPUTF8") for line in able.lines if line.startswith("MAIL"))
+
+
+@pytest.mark.parametrize("offers", [(), ("8BITMIME",), ("8BITMIME", "PIPELINING")])
+async def test_what_we_compose_needs_no_8bitmime(offers: tuple[str, ...]) -> None:
+    """Seven bits pass everywhere; only content that is not is announced, and only where the server takes it."""
+    eight = Envelope("us@here.test", (TO,), "Subject: hi\r\n\r\nhällo\r\n".encode())
+    async with Peer(offers=offers) as peer:
+        seven, _ = await attempt(peer)
+        await attempt(peer, eight)
+
+    said = [line for line in peer.lines if line.startswith("MAIL")]
+    assert judge(seven).verdict == Verdict.DELIVERED
+    assert "BODY" not in said[0]
+    assert said[1].endswith(" BODY=8BITMIME") is ("8BITMIME" in offers)
+
+
+async def test_a_mail_larger_than_the_server_takes_is_not_begun() -> None:
+    """RFC 1870: it would only be refused behind all of its bytes."""
+    async with Peer(offers=("SIZE 20",)) as peer:
+        ended, intent = await attempt(peer)
+
+    assert (Verdict.BOUNCED, "5.3.4") == (judge(ended).verdict, judge(ended).enhanced)
+    assert intent.calls == 0
+    assert not any(line.startswith("MAIL") for line in peer.lines)

@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from gatepost_sender.driver import Ended, Envelope, Manner, Timeouts
+from gatepost_sender.driver import Ended, Manner, Timeouts
+from gatepost_sender.envelope import Envelope
 from gatepost_sender.lanes import Lanes
 from gatepost_sender.outcome import Verdict, judge
 from gatepost_sender.route import Host, Route

@@ -14,7 +14,8 @@ from aiohttp import web
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from gatepost_sender.driver import Envelope, Manner, Timeouts
+from gatepost_sender.driver import Manner, Timeouts
+from gatepost_sender.envelope import Envelope
 from gatepost_sender.lanes import Lanes
 from gatepost_sender.names import Names, Tlsa
 from gatepost_sender.outcome import Outcome, Verdict, judge

@@ -26,6 +26,11 @@ class Counts:
             "Mails in the ambiguous window now: intent recorded, outcome not.",
             registry=registry,
         )
+        self.again = Counter(
+            "gatepost_sender_again",
+            "Mails delivered after an attempt whose fate was unknown: each may be a second copy, with the same Message-ID.",
+            registry=registry,
+        )
         self.takeovers = Counter(
             "gatepost_sender_takeovers", "Deliveries found without their sender.", ["phase"], registry=registry
         )

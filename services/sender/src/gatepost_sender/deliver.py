@@ -16,8 +16,9 @@ from typing import Any
 from gatepost_mail.content import Content
 from gatepost_runtime import get_logger
 from gatepost_sender.counts import Counts
-from gatepost_sender.driver import Announce, DotWritten, Ended, Envelope, NotAnnounced, Stage, StageFailed
+from gatepost_sender.driver import Announce, DotWritten, Ended, NotAnnounced, Stage, StageFailed
 from gatepost_sender.due import Due
+from gatepost_sender.envelope import Envelope, unfit
 from gatepost_sender.lanes import Lanes
 from gatepost_sender.outcome import Outcome, Verdict, judge, next_delay_s
 from gatepost_sender.route import Router, TestRouter
@@ -75,7 +76,9 @@ class Courier:
                 raw = await self._signer.sign(due, content, self._clock())
                 sender = self._signer.return_path(due)
                 envelope = Envelope(sender, (due.recipient,), raw, due.id, self._settings.dsn_notify)
-                if due.is_test and not route.hosts:
+                if (reason := unfit(envelope)) is not None:
+                    ended = Ended(Stage.QUEUE, Reply(554, f"5.6.0 {reason}"))
+                elif due.is_test and not route.hosts:
                     ended = await _keep(due, announce)
                 else:
                     with self._span("smtp", due.thread_id):
@@ -134,6 +137,8 @@ class Courier:
                 pause_s = min(pause_s * 2, _GREATEST_PAUSE_S)
         self._counts.outcomes.labels(outcome.verdict, outcome.stage).inc()
         if isinstance(step, Moved):
+            if due.is_again and outcome.verdict is Verdict.DELIVERED:
+                self._counts.again.inc()
             log.info(
                 "an attempt ended", message_id=due.message_id, delivery_id=due.id, outcome=outcome.verdict,
                 stage=outcome.stage, code=outcome.code, via=via,

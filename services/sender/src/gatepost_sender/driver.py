@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
 
+from gatepost_sender.envelope import Envelope, wish, xtext
 from gatepost_sender.names import Tlsa
 from gatepost_sender.tls import NO_STARTTLS, SUCCESS, Tls, context_for, matches
 from gatepost_sender.wire import Lost, Reply, Wire, connect
@@ -70,17 +71,6 @@ class Manner:
     ca_file: str | None = None
     tlsa: tuple[Tlsa, ...] = ()
     sources: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Envelope:
-    """What is handed over: who from, who to, and the signed bytes with CRLF line ends."""
-
-    sender: str
-    recipients: tuple[str, ...]
-    content: bytes
-    envid: str = ""  # ours for this mail, where delivery reports are asked for (RFC 3461 4.4)
-    notify: str = ""  # of which outcomes, e.g. SUCCESS,FAILURE (RFC 3461 4.1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +228,7 @@ class Connection:
         The recipients that were taken and whose content is waited for; the others are put into ended.
         """
         mail, reports = self._mail_command(envelope)
-        rcpts = [f"RCPT TO:<{to}>{_wish(to, envelope.notify) if reports else ''}" for to in envelope.recipients]
+        rcpts = [f"RCPT TO:<{to}>{wish(to, envelope.notify) if reports else ''}" for to in envelope.recipients]
         is_said = "PIPELINING" in self._offers
         if is_said:
             self._burst(mail, *rcpts, "DATA")
@@ -271,11 +261,14 @@ class Connection:
             options += " SMTPUTF8"
         if "SIZE" in self._offers:
             options += f" SIZE={len(envelope.content)}"
+            most = self._offers["SIZE"].strip()
+            if most.isascii() and most.isdigit() and 0 < int(most[:18]) < len(envelope.content):  # RFC 1870 4
+                raise StageFailed(Stage.MAIL, Reply(552, "5.3.4 the mail is larger than the server takes"))
         if "8BITMIME" in self._offers and not envelope.content.isascii():
             options += " BODY=8BITMIME"
         reports = "DSN" in self._offers and bool(envelope.notify)
         if reports:
-            options += f" RET=HDRS ENVID={_xtext(envelope.envid)}"
+            options += f" RET=HDRS ENVID={xtext(envelope.envid)}"
         return f"MAIL FROM:<{envelope.sender}>{options}", reports
 
     def _burst(self, *lines: str) -> None:
@@ -366,13 +359,3 @@ def _source_for(address: str, sources: tuple[str, ...]) -> str | None:
         return None
     family = ":" in address
     return next((source for source in sources if (":" in source) == family), None)
-
-
-def _wish(recipient: str, notify: str) -> str:
-    """Of which outcomes reports are asked for, and of whom they shall speak (RFC 3461 4)."""
-    return f" NOTIFY={notify} ORCPT=rfc822;{_xtext(recipient)}" if recipient.isascii() else ""
-
-
-def _xtext(text: str) -> str:
-    """As RFC 3461 4 wants it in a parameter."""
-    return "".join(c if "!" <= c <= "~" and c not in "+=" else f"+{ord(c):02X}" for c in text)

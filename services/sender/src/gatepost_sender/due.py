@@ -53,6 +53,7 @@ class Due:
     rate_per_hour: int | None
     warmup_from: date | None
     is_test: bool
+    is_again: bool  # after an attempt whose fate nobody knew: a person said that it did not arrive
 
     @classmethod
     def of(cls, row: Record) -> Self:

@@ -14,7 +14,8 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
-from gatepost_sender.driver import Announce, Connection, Ended, Envelope, NotAnnounced, Stage, StageFailed
+from gatepost_sender.driver import Announce, Connection, Ended, NotAnnounced, Stage, StageFailed
+from gatepost_sender.envelope import Envelope
 from gatepost_sender.route import Host, Route
 
 _START_WIDTH = 4

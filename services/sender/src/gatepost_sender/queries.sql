@@ -17,6 +17,8 @@ SELECT d.id, d.tenant_id, d.mailbox_id, d.message_id, d.thread_id, d.recipient, 
        b.address AS mailbox_address, b.mode, t.name AS operator, m.author_kind, m.category, r.content,
        (m.ok1_hash IS NOT NULL AND m.ok1_hash = m.content) AS is_approved, b.send_window, b.rate_per_hour, b.warmup_from,
        EXISTS (SELECT 1 FROM api_key k WHERE k.id IN (m.author_key, r.author_key) AND k.test) AS is_test,
+       (d.of_release > 1 AND EXISTS (SELECT 1 FROM delivery o JOIN attempt e ON e.delivery_id = o.id AND e.unknown
+         WHERE o.message_id = m.id AND o.recipient = d.recipient)) AS is_again,
        a.row_id AS logged_row, EXISTS (SELECT 1 FROM audit_record e WHERE e.subject_id = m.id
          AND e.row_id = ANY ($6::text[]) AND e.record LIKE '%"delivery":"' || d.id || '"%') AS logged_end,
        greatest(d.queued_at, coalesce(m.send_at, d.queued_at)) + $3::interval AS gives_up_at
@@ -33,6 +35,8 @@ SELECT d.id, d.tenant_id, d.mailbox_id, d.message_id, d.thread_id, d.recipient, 
        b.address AS mailbox_address, b.mode, t.name AS operator, m.author_kind, m.category, r.content,
        (m.ok1_hash IS NOT NULL AND m.ok1_hash = m.content) AS is_approved, b.send_window, b.rate_per_hour, b.warmup_from,
        EXISTS (SELECT 1 FROM api_key k WHERE k.id IN (m.author_key, r.author_key) AND k.test) AS is_test,
+       (d.of_release > 1 AND EXISTS (SELECT 1 FROM delivery o JOIN attempt e ON e.delivery_id = o.id AND e.unknown
+         WHERE o.message_id = m.id AND o.recipient = d.recipient)) AS is_again,
        a.row_id AS logged_row, EXISTS (SELECT 1 FROM audit_record e WHERE e.subject_id = m.id
          AND e.row_id = ANY ($3::text[]) AND e.record LIKE '%"delivery":"' || d.id || '"%') AS logged_end,
        greatest(d.queued_at, coalesce(m.send_at, d.queued_at)) + $2::interval AS gives_up_at
