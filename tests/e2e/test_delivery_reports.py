@@ -55,11 +55,15 @@ class Relay:
             self._loop.create_task(open_it())
             self._loop.run_forever()
 
-        threading.Thread(target=run, daemon=True).start()
+        self._thread = threading.Thread(target=run, daemon=True)
+        self._thread.start()
         assert ready.wait(10)
 
     def close(self) -> None:
+        asyncio.run_coroutine_threadsafe(self.peer.__aexit__(), self._loop).result(10)
         self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
 
 
 @pytest.fixture
@@ -112,9 +116,11 @@ def resent(gatepost: Installation, relay: Relay) -> tuple[str, list[Any]]:
         gatepost.call("POST", f"/v1/emails/{mail}/resolve", {"outcome": "not_delivered", "note": "retry"})
     word = {"outcome": "not_delivered", "note": "they say that nothing came"}
     gatepost.call("POST", f"/v1/emails/{mail}/resolve", word, key="reviewer")
-    eventually(lambda: status(gatepost, mail) == "pending_approval", "it held again")
+    eventually(lambda: status(gatepost, mail) == "pending_send_approval", "it held again")
     assert kept == len([m for m in relay.peer.mails if whom in m.recipients])
-    gatepost.call("POST", "/decide_email", {"message_id": mail, "decision": "approve"}, key="reviewer")
+    seen = gatepost.call("GET", f"/v1/emails/{mail}", key="reviewer")["content_sha256"]
+    decision = {"email_id": mail, "action": "approve", "revision": seen}
+    gatepost.call("POST", "/v1/oversight/decide", decision, key="reviewer")
     eventually(lambda: status(gatepost, mail) == "delivered", "its second way out")
     return status(gatepost, mail), [m for m in relay.peer.mails if whom in m.recipients]
 

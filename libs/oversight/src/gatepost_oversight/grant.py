@@ -17,6 +17,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from gatepost_contracts.canonical import canonical, sha256_hex
 
+_URL_LETTERS = str.maketrans("-_", "+/")
+
 
 class GrantRefused(Exception):
     """The grant does not cover this; nothing may leave under it."""
@@ -69,4 +71,5 @@ def _encode(value: bytes) -> str:
 
 
 def _decode(value: str) -> bytes:
-    return base64.b64decode(value + "=" * (-len(value) % 4), altchars=b"-_", validate=True)
+    plain = value.translate(_URL_LETTERS) + "=" * (-len(value) % 4)
+    return binascii.a2b_base64(plain, strict_mode=True)
