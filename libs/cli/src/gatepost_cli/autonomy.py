@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from gatepost_cli.connect import ask
+from gatepost_cli.saying import AsJson, say
 
 upgrade = typer.Typer(
     help="Ask for a looser mode, and redeem the code that the oversight address got.", no_args_is_help=True
@@ -24,7 +25,6 @@ console = Console(highlight=False)
 
 Data = Annotated[Path | None, typer.Option(help="Data folder of the running installation.")]
 Box = Annotated[str, typer.Argument(help="A mailbox, by id or address.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Mode = Annotated[str | None, typer.Option(help="gated_all, gated_send, monitored or autonomous.")]
 Covers = Annotated[bool, typer.Option("--covers-ask", help="A caller's own gated_send does not tighten below it.")]
 Words = Annotated[list[str] | None, typer.Option(help="One of these in subject or text; repeatable.")]
@@ -47,6 +47,7 @@ def mode(
     ceiling: Annotated[str | None, typer.Option(help="Nothing in this mailbox is ever looser.")] = None,
     covers_ask: Covers = False,
     two_person: Annotated[bool | None, typer.Option(help="Two different people approve, or one.")] = None, data: Data = None,
+    as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Show or set how far a mailbox may go by itself, as an operator.
 
@@ -59,20 +60,23 @@ def mode(
         view = ask("operator", data, "GET", _of(mailbox))
     covered = ", covers asks" if view["covers_ask"] else ""
     people = ", two people approve" if view["two_person"] else ""
-    typer.echo(f"{view['address']}: {view['oversight_mode']} (ceiling {view['ceiling']}{covered}{people})")
+    line = f"{view['address']}: {view['oversight_mode']} (ceiling {view['ceiling']}{covered}{people})"
+    say(view, line, as_json=as_json)
 
 
 @upgrade.command("request")
 def request(
     mailbox: Box, to: Annotated[str, typer.Argument(help="The mode that is asked for.")],
     key: Annotated[str, typer.Option(help="Which key of the local installation to use.")] = "agent", data: Data = None,
+    as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Ask for a looser mode. A code goes to the oversight address; nothing changes.
 
     Example: gatepost upgrade request support@demo.test monitored
     """
     made = ask(key, data, "POST", f"{_of(mailbox)}/request-upgrade", {"target_mode": to})
-    typer.echo(f"{made['id']}: a code went to {made['sent_to']}; it is good until {made['expires_at']}.")
+    line = f"{made['id']}: a code went to {made['sent_to']}; it is good until {made['expires_at']}."
+    say(made, line, as_json=as_json)
 
 
 @upgrade.command("redeem")
@@ -81,19 +85,20 @@ def redeem(
     code: Annotated[str, typer.Argument(help="As it was mailed.")],
     covers_ask: Covers = False,
     data: Data = None,
+    as_json: AsJson = False,
 ) -> None:
     """Redeem the code, as an operator. Look at `gatepost evidence` first.
 
     Example: gatepost upgrade redeem support@demo.test 7K2M-99QD-4TXA
     """
     done = ask("operator", data, "POST", f"{_of(mailbox)}/upgrade", {"code": code, "covers_ask": covers_ask})
-    typer.echo(f"{mailbox} is {done['oversight_mode']} now.")
+    say(done, f"{mailbox} is {done['oversight_mode']} now.", as_json=as_json)
 
 
 # -- what to look at first -----------------------------------------------------------------------------------------
 
 
-def evidence(mailbox: Box, data: Data = None, as_json: Json = False) -> None:
+def evidence(mailbox: Box, data: Data = None, as_json: AsJson = False) -> None:
     """What people's reviews prove of each category, at 95 %, and how many more clean reviews are needed.
 
     Example: gatepost evidence support@demo.test
@@ -123,7 +128,7 @@ def dry_run(
     category_mode: Mode = None, word: Words = None, plus_address: Plus = None, sender_domain: Domain = None, tag: Tag = None,
     no_attachment: Bare = False, priority: Priority = None, covers_ask: Covers = False,
     two_person: Annotated[bool | None, typer.Option(help="Two people approve.")] = None,
-    days: Annotated[int, typer.Option(help="How far back.", min=1, max=365)] = 30, data: Data = None, as_json: Json = False,
+    days: Annotated[int, typer.Option(help="How far back.", min=1, max=365)] = 30, data: Data = None, as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """What another policy would have done with the past days. Nothing is changed.
 
@@ -164,7 +169,7 @@ def dry_run(
 
 
 @category.command("list")
-def list_categories(mailbox: Box, data: Data = None, as_json: Json = False) -> None:
+def list_categories(mailbox: Box, data: Data = None, as_json: AsJson = False) -> None:
     """The categories of a mailbox, the first tried first.
 
     Example: gatepost category list support@demo.test
@@ -187,7 +192,7 @@ def list_categories(mailbox: Box, data: Data = None, as_json: Json = False) -> N
 def set_category(
     mailbox: Box, name: Annotated[str, typer.Argument(help="Its name.")], mode: Mode = None, word: Words = None,
     plus_address: Plus = None, sender_domain: Domain = None, tag: Tag = None, no_attachment: Bare = False,
-    priority: Priority = None, covers_ask: Covers = False, data: Data = None,
+    priority: Priority = None, covers_ask: Covers = False, data: Data = None, as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Set which mail is of a category (all conditions hold), how far its answers may go, or both; as an operator.
 
@@ -203,17 +208,20 @@ def set_category(
     if mode is not None:
         body |= {"oversight_mode": mode, "covers_ask": covers_ask}
     view = ask("operator", data, "PUT", f"{_of(mailbox)}/categories/{quote(name, safe='')}", body)
-    typer.echo(f"{view['name']}: {view['oversight_mode'] or 'as the mailbox'}, {json.dumps(view['conditions'] or {})}")
+    line = f"{view['name']}: {view['oversight_mode'] or 'as the mailbox'}, {json.dumps(view['conditions'] or {})}"
+    say(view, line, as_json=as_json)
 
 
 @category.command("end")
-def end_category(mailbox: Box, name: Annotated[str, typer.Argument(help="Its name.")], data: Data = None) -> None:
+def end_category(
+    mailbox: Box, name: Annotated[str, typer.Argument(help="Its name.")], data: Data = None, as_json: AsJson = False
+) -> None:
     """End a category: no mail is of it any more, and its mode is gone.
 
     Example: gatepost category end support@demo.test parcels
     """
-    ask("operator", data, "DELETE", f"{_of(mailbox)}/categories/{quote(name, safe='')}")
-    typer.echo("ended")
+    done = ask("operator", data, "DELETE", f"{_of(mailbox)}/categories/{quote(name, safe='')}")
+    say(done, "ended", as_json=as_json)
 
 
 def _conditions(
@@ -233,7 +241,7 @@ def _conditions(
 
 
 @allow.command("list")
-def list_allowed(mailbox: Box, data: Data = None, as_json: Json = False) -> None:
+def list_allowed(mailbox: Box, data: Data = None, as_json: AsJson = False) -> None:
     """The listed recipients of a mailbox.
 
     Example: gatepost allow list support@demo.test
@@ -254,7 +262,7 @@ def list_allowed(mailbox: Box, data: Data = None, as_json: Json = False) -> None
 @allow.command("add")
 def add_allowed(
     mailbox: Box, pattern: Annotated[str, typer.Argument(help="a@b.example, or *@b.example")], mode: Mode = None,
-    covers_ask: Covers = False, data: Data = None,
+    covers_ask: Covers = False, data: Data = None, as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Let mail whose recipients are all listed go its own way; as an operator. What is always held stays held.
 
@@ -262,7 +270,7 @@ def add_allowed(
     """
     body = {"pattern": pattern, "oversight_mode": mode, "covers_ask": covers_ask}
     view = ask("operator", data, "POST", f"{_of(mailbox)}/allowlist", body)
-    typer.echo(f"{view['pattern']}: {view['oversight_mode']}")
+    say(view, f"{view['pattern']}: {view['oversight_mode']}", as_json=as_json)
 
 
 @allow.command("ask")
@@ -283,11 +291,14 @@ def ask_allowed(
 
 @allow.command("remove")
 def remove_allowed(
-    mailbox: Box, pattern: Annotated[str, typer.Argument(help="As it is listed.")], data: Data = None
+    mailbox: Box,
+    pattern: Annotated[str, typer.Argument(help="As it is listed.")],
+    data: Data = None,
+    as_json: AsJson = False,
 ) -> None:
     """Take a recipient off the list.
 
     Example: gatepost allow remove support@demo.test '*@partner.example'
     """
-    ask("operator", data, "DELETE", f"{_of(mailbox)}/allowlist/{quote(pattern, safe='@*')}")
-    typer.echo("removed")
+    done = ask("operator", data, "DELETE", f"{_of(mailbox)}/allowlist/{quote(pattern, safe='@*')}")
+    say(done, "removed", as_json=as_json)

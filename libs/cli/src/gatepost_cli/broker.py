@@ -31,7 +31,10 @@ streams.command("add-reader")(add_reader)
 
 @streams.command("apply")
 def apply(data: Data = None) -> None:
-    """Make the streams and durables what this release declares; safe to run again."""
+    """Make the streams and durables what this release declares; safe to run again.
+
+    Example: gatepost streams apply
+    """
     for line in asyncio.run(declared.apply(nats_url(data))):
         typer.echo(line)
 
@@ -117,6 +120,9 @@ async def _tail(url: str, subject: str, last: int, count: int) -> None:
 
 
 def migrate(data: Data = None) -> None:
-    """Bring the database to the schema of this release; safe to run again."""
+    """Bring the database to the schema of this release; safe to run again.
+
+    Example: gatepost migrate
+    """
     done = asyncio.run(migrations.migrate(database_url(data), passwords=None))
     typer.echo("\n".join(done) if done else "nothing to do")

@@ -32,7 +32,10 @@ def new_key(*, test: bool = False) -> str:
 
 @keys.command("list")
 def list_keys(data: Data = None, as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
-    """List the keys; the keys themselves are stored as hashes and cannot be shown."""
+    """List the keys; the keys themselves are stored as hashes and cannot be shown.
+
+    Example: gatepost keys list --json
+    """
 
     async def work() -> None:
         async with owner_store(database_url(data)) as store:
@@ -82,7 +85,10 @@ def create_key(
 
 @keys.command("revoke")
 def revoke_key(key_id: Annotated[str, typer.Argument(help="key_...")], data: Data = None) -> None:
-    """Revoke a key at once."""
+    """Revoke a key at once.
+
+    Example: gatepost keys revoke key_01JD0000000000000000000000
+    """
 
     async def work() -> bool:
         async with owner_store(database_url(data)) as store:
@@ -96,7 +102,10 @@ def revoke_key(key_id: Annotated[str, typer.Argument(help="key_...")], data: Dat
 
 @mailbox.command("list")
 def list_mailboxes(data: Data = None, as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
-    """List the mailboxes with their modes."""
+    """List the mailboxes with their modes.
+
+    Example: gatepost mailbox list --json
+    """
 
     async def work() -> None:
         async with owner_store(database_url(data)) as store:

@@ -76,7 +76,10 @@ def ls(data: Data = None, as_json: Annotated[bool, typer.Option("--json", help="
 
 @dead.command("show")
 def show(seq: Annotated[int, typer.Argument(help="Its number.")], data: Data = None) -> None:
-    """Everything about one: reason, handler, attempts, trace, and the event itself."""
+    """Everything about one: reason, handler, attempts, trace, and the event itself.
+
+    Example: gatepost dead show 17
+    """
     letter = _run(data, lambda letters, _: _one(letters, seq))
     typer.echo(json.dumps(letter.view(), indent=2, ensure_ascii=False))
 

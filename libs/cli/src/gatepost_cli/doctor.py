@@ -21,12 +21,13 @@ import typer
 
 from gatepost_cli.connect import database_url, is_local, nats_url, where
 from gatepost_cli.owner import owner_store
+from gatepost_cli.ready import maybe_running
 from gatepost_cli.settings import CliSettings
 from gatepost_runtime.streams import check as check_streams
 from gatepost_store import Queries
 from gatepost_store.migrate import files
 
-SKEW_S, CERTIFICATE_S = 30, 14 * 86_400
+SKEW_S, CERTIFICATE_S, _PORT_S = 30, 14 * 86_400, 5
 SETTINGS = ("fsync", "synchronous_commit", "full_page_writes")
 _RESERVED = (".test", ".example", ".invalid", ".localhost", ".local")
 
@@ -65,6 +66,7 @@ async def _all(data: Path | None) -> list[Finding]:
     url, key = where("operator", data)
     checks: list[tuple[str, Callable[[], Awaitable[list[Finding]]]]] = [
         ("api", lambda: _api(url)), ("tls", lambda: _tls(url)), ("clock", lambda: _clock(url)),
+        ("ports", lambda: _ports(data)),
         ("database", lambda: _database(database_url(data))), ("streams", lambda: _streams(nats_url(data))),
         ("keys", lambda: _keys(data)), ("account", lambda: _account(url, key)), ("dns", lambda: _dns(url, key)),
     ]  # fmt: skip
@@ -132,6 +134,22 @@ async def _clock(url: str) -> list[Finding]:
             "clock", skew < SKEW_S, f"{skew:.0f} s apart", "Run NTP on every machine: signatures and grants have times."
         )
     ]
+
+
+async def _ports(data: Path | None) -> list[Finding]:
+    """Does something that speaks SMTP take mail where senders will knock?"""
+    smtp = (maybe_running(data) or {}).get("smtp")
+    if smtp is None:
+        return [Finding("smtp port", None, "no local installation names one")]
+    name = f"{smtp['host']}:{smtp['port']}"
+    mend = "Start gatepost-ingest, and let port 25 of the firewall through to it."
+    try:
+        reader, writer = await asyncio.wait_for(asyncio.open_connection(smtp["host"], int(smtp["port"])), _PORT_S)
+        greeting = (await asyncio.wait_for(reader.readline(), _PORT_S)).decode("latin-1").strip()
+        writer.close()
+    except (OSError, TimeoutError) as reason:
+        return [Finding("smtp port", False, f"{type(reason).__name__} at {name}", mend)]
+    return [Finding("smtp port", greeting.startswith("220"), f"{name} says {greeting[:60]}", mend)]
 
 
 async def _database(url: str) -> list[Finding]:

@@ -20,7 +20,10 @@ Domain = Annotated[str, typer.Argument(help="Its name, or dom_...")]
 
 @domains.command("list")
 def list_domains(data: Data = None, as_json: AsJson = False) -> None:
-    """List the domains and how many problems each has."""
+    """List the domains and how many problems each has.
+
+    Example: gatepost domains list --json
+    """
     with rest("operator", data) as client:
         rows = client.list_domains()["domains"]
     if as_json:
@@ -81,7 +84,10 @@ def rotate_key(
 
 @domains.command("remove")
 def remove_domain(domain: Domain, data: Data = None) -> None:
-    """Take a domain off the account. Its keys stay sealed in the database."""
+    """Take a domain off the account. Its keys stay sealed in the database.
+
+    Example: gatepost domains remove example.com
+    """
     with rest("operator", data) as client:
         client.delete_domain(domain)
     typer.echo(f"{domain} is removed")

@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from gatepost_cli.connect import api
+from gatepost_cli.saying import AsJson, say
 
 console = Console(highlight=False)
 Data = Annotated[Path | None, typer.Option(help="Data folder of the running installation.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Mailbox = Annotated[str | None, typer.Option(help="Id or address; the only mailbox when left out.")]
 
 
@@ -35,7 +35,7 @@ def send(
     text = body if body is not None else sys.stdin.read()
     with api("agent", data) as client:
         sent = client.send_email(list(to), subject, text, from_address=mailbox, send_at=send_at)
-    _show(sent, as_json=as_json, line=f"{sent['id']}  {sent['status']}  ({sent['oversight_mode']})")
+    say(sent, f"{sent['id']}  {sent['status']}  ({sent['oversight_mode']})", as_json=as_json)
 
 
 def inbox(
@@ -94,8 +94,4 @@ def decide(
         seen = client.read_email(message_id)
         revision = seen["content_sha256"] if seen["direction"] == "outbound" else None
         done = client.decide_email(message_id, decision, rejection_note=note, revised_body=body, revision=revision)
-    _show(done, as_json=as_json, line=f"{done['id']}  {done['status']}")
-
-
-def _show(body: dict[str, Any], *, as_json: bool, line: str) -> None:
-    typer.echo(json.dumps(body, indent=2) if as_json else line)
+    say(done, f"{done['id']}  {done['status']}", as_json=as_json)

@@ -32,7 +32,7 @@ def new_consumer(
 ) -> None:
     """Make a package that handles an event: settings, handler, tests against a real broker, Dockerfile, manifest.
 
-    Its tests pass at once: gatepost new-consumer crm_sync && cd crm_sync && python -m pytest
+    Its tests pass at once. Example: gatepost new-consumer crm_sync && cd crm_sync && python -m pytest
     """
     _check(name, [event])
     target = folder / name

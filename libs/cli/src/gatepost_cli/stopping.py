@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from gatepost_cli.connect import ask
+from gatepost_cli.saying import AsJson, say
 
 Data = Annotated[Path | None, typer.Option(help="Data folder of the running installation.")]
 
@@ -23,6 +24,7 @@ def pause(
     reason: Annotated[str, typer.Option(help="Why, for whoever resumes it.")] = "",
     key: Annotated[str, typer.Option(help="Which key of the local installation to use.")] = "agent",
     data: Data = None,
+    as_json: AsJson = False,
 ) -> None:
     """Stop every new attempt, within seconds. Anyone may; what is on the wire ends.
 
@@ -35,19 +37,22 @@ def pause(
         raise typer.BadParameter("name one of --mailbox, --agent, --category, --all")
     scope, target = asked[0]
     made = ask(key, data, "POST", "/v1/pauses", {"scope": scope, "target": target, "reason": reason})
-    typer.echo(f"{made['id']}: {made['scope']} {made['target']} is stopped; an operator resumes it.")
+    say(made, f"{made['id']}: {made['scope']} {made['target']} is stopped; an operator resumes it.", as_json=as_json)
 
 
-def resume(pause_id: Annotated[str, typer.Argument(help="pse_..., see gatepost pauses")], data: Data = None) -> None:
+def resume(
+    pause_id: Annotated[str, typer.Argument(help="pse_..., see gatepost pauses")],
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
     """Let attempts go on again. An operator's act.
 
     Example: gatepost resume pse_01JD0000000000000000000000
     """
-    ask("operator", data, "DELETE", f"/v1/pauses/{pause_id}")
-    typer.echo("resumed")
+    say(ask("operator", data, "DELETE", f"/v1/pauses/{pause_id}"), "resumed", as_json=as_json)
 
 
-def pauses(data: Data = None, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def pauses(data: Data = None, as_json: AsJson = False) -> None:
     """What is stopped, since when, by whom and why.
 
     Example: gatepost pauses --json

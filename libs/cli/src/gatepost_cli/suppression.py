@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from gatepost_cli.connect import rest
+from gatepost_cli.saying import AsJson, say
 
 suppression = typer.Typer(help="Whom nobody here writes to: list, add, remove, import, export.", no_args_is_help=True)
 Data = Annotated[Path | None, typer.Option(help="Data folder of the running installation.")]
@@ -25,7 +26,7 @@ def list_entries(
     reason: Annotated[str | None, typer.Option(help="unsubscribed, bounced, complained or manual.")] = None,
     search: Annotated[str | None, typer.Option(help="Part of an address.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=100)] = 50,
-    data: Data = None, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    data: Data = None, as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """List entries, newest first.
 
@@ -45,15 +46,15 @@ def list_entries(
 @suppression.command("add")
 def add_entry(
     address: Annotated[str, typer.Argument(help="Never write there again.")],
-    mailbox: Mailbox = None, category: Category = None, data: Data = None,
+    mailbox: Mailbox = None, category: Category = None, data: Data = None, as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Suppress an address: for the whole account, one mailbox, or one category of mail.
 
     Example: gatepost suppression add ada@customer.example --category newsletter
     """
     with rest("operator", data) as client:
-        client.add_suppression(address, mailbox=mailbox, category=category)
-    typer.echo(f"{address} is suppressed")
+        done = client.add_suppression(address, mailbox=mailbox, category=category)
+    say(done, f"{address} is suppressed", as_json=as_json)
 
 
 @suppression.command("remove")
@@ -62,14 +63,15 @@ def remove_entry(
     note: Annotated[str | None, typer.Option(help="Why; needed for bounces and complaints.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Also after a bounce or a complaint.")] = False,
     data: Data = None,
+    as_json: AsJson = False,
 ) -> None:
     """Let mail go to an address again. Only an operator may.
 
     Example: gatepost suppression remove ada@customer.example --force --note "asked us by phone"
     """
     with rest("operator", data) as client:
-        client.remove_suppression(address, force=force, note=note)
-    typer.echo(f"{address} may be written to")
+        done = client.remove_suppression(address, force=force, note=note)
+    say(done, f"{address} may be written to", as_json=as_json)
 
 
 @suppression.command("import")

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from gatepost_cli.connect import api
+from gatepost_cli.saying import AsJson, say
 from gatepost_client import MultiMailError
 
 thread = typer.Typer(help="Read a conversation; merge and split threads, and take a move back.", no_args_is_help=True)
@@ -23,7 +24,7 @@ def show(
     thread_id: Annotated[str, typer.Argument(help="thr_..., or your own id.")],
     history: Annotated[bool, typer.Option("--history", help="With drafts, decisions and what they changed.")] = False,
     data: Data = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Read a conversation, oldest first.
 
@@ -46,12 +47,13 @@ def merge(
     thread_id: Annotated[str, typer.Argument(help="The thread whose mails move.")],
     into: Annotated[str, typer.Argument(help="The thread they move to.")],
     data: Data = None,
+    as_json: AsJson = False,
 ) -> None:
     """Put the mails of one thread into another of the same mailbox.
 
     Examples: gatepost thread merge thr_01JE... thr_01JD...
     """
-    _move(f"/v1/threads/{quote(thread_id, safe='')}/merge", {"into": into}, data)
+    _move(f"/v1/threads/{quote(thread_id, safe='')}/merge", {"into": into}, data, as_json=as_json)
 
 
 @thread.command("split")
@@ -59,30 +61,32 @@ def split(
     thread_id: Annotated[str, typer.Argument(help="The thread they are on.")],
     message_ids: Annotated[list[str], typer.Argument(help="The mails that move to a thread of their own.")],
     data: Data = None,
+    as_json: AsJson = False,
 ) -> None:
     """Put some mails of a thread into a new one.
 
     Examples: gatepost thread split thr_01JD... msg_01JD... msg_01JE...
     """
-    _move(f"/v1/threads/{quote(thread_id, safe='')}/split", {"message_ids": message_ids}, data)
+    _move(f"/v1/threads/{quote(thread_id, safe='')}/split", {"message_ids": message_ids}, data, as_json=as_json)
 
 
 @thread.command("undo")
-def undo(move_id: Annotated[str, typer.Argument(help="The move, as tmv_01...")], data: Data = None) -> None:
+def undo(
+    move_id: Annotated[str, typer.Argument(help="The move, as tmv_01...")], data: Data = None, as_json: AsJson = False
+) -> None:
     """Take a merge or a split back.
 
     Examples: gatepost thread undo tmv_01JE...
     """
-    _move(f"/v1/thread-moves/{quote(move_id, safe='')}/undo", {}, data)
+    _move(f"/v1/thread-moves/{quote(move_id, safe='')}/undo", {}, data, as_json=as_json)
 
 
-def _move(path: str, body: dict[str, Any], data: Path | None) -> None:
+def _move(path: str, body: dict[str, Any], data: Path | None, *, as_json: bool) -> None:
     with api("reviewer", data) as client:
         try:
             done = client.post(path, body)
         except MultiMailError as error:
             typer.secho(f"Not done: {error}", err=True)
             raise typer.Exit(1) from None
-    typer.echo(
-        f"{done['from_thread_id']} -> {done['thread_id']}; take it back with: gatepost thread undo {done['move_id']}"
-    )
+    line = f"{done['from_thread_id']} -> {done['thread_id']}; take it back with: gatepost thread undo {done['move_id']}"
+    say(done, line, as_json=as_json)

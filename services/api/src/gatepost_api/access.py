@@ -119,6 +119,8 @@ ACCESS: tuple[Access, ...] = (
            doc="What happened, oldest first by cursor; with `Accept: text/event-stream`, as it happens."),
     Access("get_event", (READ,), "audit_record.tenant_id", rest=(("GET", "/v1/events/{event_id}"),),
            doc="One event again."),
+    Access("redeliver_event", (ADMIN,), "audit_record.tenant_id", mutates=True, outward=True, status=202,
+           rest=(("POST", "/v1/events/{event_id}/redeliver"),), doc="Send an event again to every webhook that it was for."),
     Access("why", (SEE,), "message.tenant_id", rest=(("GET", "/v1/emails/{message_id}/why"),),
            doc="The chain of verdicts on one mail."),
     Access("get_bundle", (DECIDE, ADMIN), "message.tenant_id", rest=(("GET", "/v1/emails/{message_id}/bundle"),),

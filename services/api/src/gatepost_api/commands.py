@@ -71,6 +71,7 @@ COMMANDS: dict[str, CommandFunction] = {
     "wait_for_email": happenings.wait_for_email,
     "list_events": happenings.list_events,
     "get_event": happenings.get_event,
+    "redeliver_event": hook_log.redeliver_event,
     "why": reading.why,
     "resolve": deciding.resolve,
     "list_pending": pending.list_pending,

@@ -57,6 +57,13 @@ HOLDS: dict[str, tuple[str, ...]] = {
     "get_account": ("id", "name", "account"), "get_usage": ("emails_sent", "emails_received", "api_calls", "oversight_actions", "data"),
     "get_audit_log": ("entries", *_PAGE), "health": ("status",), "list_allowlist": ("entries", "allowlist"),
 }  # fmt: skip
+# name -> what is counted, how many in how long; the settings that change them where there are any
+RATE_LIMITS = {
+    "calls": {"per": "key", "most": 6000, "seconds": 60, "setting": "GATEPOST_API_RATE_PER_MINUTE"},
+    "export_account": {"per": "account", "most": 1, "seconds": 3600},
+    "request_upgrade": {"per": "mailbox", "most": 3, "seconds": 3600},
+    "approval codes": {"per": "key", "most": 20, "seconds": 3600},
+}
 # commands whose success is no JSON document
 _RAW = frozenset(
     {
@@ -132,5 +139,5 @@ def _whole(app: FastAPI, public_url: str) -> str:
         "bearer": {"type": "http", "scheme": "bearer"},
         "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
     }
-    made["x-statuses"], made["x-events"], made["x-rate-limits"] = sorted(WORDS), list(KNOWN), {}
+    made["x-statuses"], made["x-events"], made["x-rate-limits"] = sorted(WORDS), list(KNOWN), RATE_LIMITS
     return json.dumps(made)

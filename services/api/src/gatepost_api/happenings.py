@@ -154,14 +154,20 @@ async def _stream(office: Office, chosen: Filter, start: tuple[int, datetime]) -
 async def get_event(office: Office, call: Call) -> Reply:
     """One event, made again from its record."""
     event_id = call.fields.must("event_id", most=200)
+    row = await record_of(office, call, event_id)
+    event_type = event_id.split(".", 2)[2]
+    return Reply(event_view(json.loads(row["record"]), event_type))
+
+
+async def record_of(office: Office, call: Call, event_id: str) -> Row:
+    """The record of an event that exists and is not older than events are kept."""
     row = await _record(office, call, event_id)
     if row["at"] < datetime.now(UTC) - timedelta(days=office.settings.events_retention_days):
         raise Refusal("cursor_expired", "This event is older than events are kept.")
     event_type = event_id.split(".", 2)[2]
-    record = json.loads(row["record"])
-    if event_type not in (record.get("emits") or ()) or event_type not in EVENTS_BY_TYPE:
+    if event_type not in (json.loads(row["record"]).get("emits") or ()) or event_type not in EVENTS_BY_TYPE:
         raise Refusal("not_found", "There is no such event.")
-    return Reply(event_view(record, event_type))
+    return row
 
 
 async def _record(office: Office, call: Call, event_id: str) -> Row:

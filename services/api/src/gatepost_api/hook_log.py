@@ -9,6 +9,7 @@ from typing import Any
 from gatepost_api import event_words
 from gatepost_api.aliases import PAGE, named
 from gatepost_api.errors import Refusal, invalid
+from gatepost_api.happenings import record_of
 from gatepost_api.hooks import found
 from gatepost_api.moments import after, cursor_for, iso
 from gatepost_api.office import Call, Office, Reply
@@ -91,6 +92,20 @@ async def redeliver_webhook(office: Office, call: Call) -> Reply:
 async def redeliver_webhooks(office: Office, call: Call) -> Reply:
     """Send again what fits, of every webhook or of one, oldest first; what waits for its next attempt goes now."""
     return await _again(office, call, await found(office, call) if call.fields.text("id") else None)
+
+
+async def redeliver_event(office: Office, call: Call) -> Reply:
+    """Send an event again to every webhook that it was for: same ids, same bytes. One that is switched off is passed over."""
+    event_id = call.fields.must("event_id", most=200)
+    record = await record_of(office, call, event_id)
+    rows = await office.store.fetch(
+        "deliveries_of_event", call.caller.tenant_id, event_id, event_id.partition(".")[0], record["at"], call.caller.bound,
+    )  # fmt: skip
+    on = [row["id"] for row in rows if row["is_active"]]
+    for delivery_id in on:
+        await office.demand(Redeliver(**office.command_fields(call), delivery_id=delivery_id))
+    views = [delivery_view(await _delivery(office, call, delivery_id)) for delivery_id in on]
+    return Reply({"id": event_id, "count": len(views), "switched_off": len(rows) - len(views), "deliveries": views})
 
 
 async def recover_webhook(office: Office, call: Call) -> Reply:

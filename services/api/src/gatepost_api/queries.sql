@@ -388,6 +388,15 @@ SELECT w.*, e.url, e.is_active AND e.deleted_at IS NULL AS is_active
   FROM webhook_delivery w JOIN endpoint e ON e.id = w.endpoint_id
  WHERE w.tenant_id = $1 AND w.id = $2 AND ($3::text[] IS NULL OR w.mailbox_id = ANY($3));
 
+-- deliveries_of_event --
+-- Every delivery that an event made, found by its mail; one of a mailbox by the time it happened ($4).
+SELECT w.id, w.endpoint_id, e.is_active AND e.deleted_at IS NULL AS is_active
+  FROM webhook_delivery w JOIN endpoint e ON e.id = w.endpoint_id
+ WHERE w.tenant_id = $1 AND w.event_id = $2
+   AND CASE WHEN $3::text LIKE 'msg%' THEN w.message_id = $3 ELSE w.created_at >= $4::timestamptz - interval '1 minute' END
+   AND ($5::text[] IS NULL OR w.mailbox_id = ANY ($5))
+ ORDER BY w.id LIMIT 500;
+
 -- keys --
 SELECT k.*, p.name AS principal_name, p.kind FROM api_key k JOIN principal p ON p.id = k.principal_id
  WHERE k.tenant_id = $1 ORDER BY k.id DESC;
