@@ -47,7 +47,7 @@ def test_what_a_person_wrote_is_shown_and_erased_with_a_certificate(
     assert erased.json()["erased"] >= 1
     assert erased.json()["certificate"]
     assert "secret wish" not in doors["operator"].get(f"/v1/emails/{mail['id']}").text
-    assert doors["operator"].get(f"/v1/emails/{mail['id']}/why").json()["chain"]
+    assert doors["operator"].get("/v1/audit-log", params={"resource_id": mail["id"]}).json()["entries"]
 
 
 def test_only_an_uncertain_mail_is_resolved(doors: Doors, box: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import nats
 import typer
+from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
 from gatepost_cli.connect import database_url, nats_url
@@ -97,11 +98,7 @@ async def _tail(url: str, subject: str, last: int, count: int) -> None:
     """An ephemeral consumer without acks, so that watching changes nothing."""
     client = await nats.connect(url)
     js = client.jetstream()
-    start = max(1, (await js.stream_info("EVENTS")).state.last_seq + 1 - last)
-    config = ConsumerConfig(
-        deliver_policy=DeliverPolicy.BY_START_SEQUENCE, opt_start_seq=start, ack_policy=AckPolicy.NONE,
-        filter_subject=None if subject == ">" else subject, inactive_threshold=30,
-    )  # fmt: skip
+    config = _from(subject, await _start(js, subject, last))
     consumer = await js.pull_subscribe(subject, stream="EVENTS", config=config)
     seen = 0
     try:
@@ -117,6 +114,25 @@ async def _tail(url: str, subject: str, last: int, count: int) -> None:
                     return
     finally:
         await client.close()
+
+
+def _from(subject: str, start: int) -> ConsumerConfig:
+    return ConsumerConfig(
+        deliver_policy=DeliverPolicy.BY_START_SEQUENCE, opt_start_seq=start, ack_policy=AckPolicy.NONE,
+        filter_subject=None if subject == ">" else subject, inactive_threshold=30,
+    )  # fmt: skip
+
+
+async def _start(js: JetStreamContext, subject: str, last: int) -> int:
+    """The place from which that many events of this subject follow: looked for by halves, the server counts."""
+    state = (await js.stream_info("EVENTS")).state
+    low, high = state.first_seq, state.last_seq + 1  # from `high` on nothing follows
+    while last and high - low > 1:
+        middle = (low + high) // 2
+        made = await js.add_consumer("EVENTS", _from(subject, middle))
+        await js.delete_consumer("EVENTS", made.name)
+        low, high = (middle, high) if (made.num_pending or 0) >= last else (low, middle)
+    return max(1, low if last else high)
 
 
 def migrate(data: Data = None) -> None:

@@ -143,6 +143,7 @@ def _bring(pieces: Iterable[Piece], mailbox: str, url: str | None, secret_file: 
             stored += problem is None
             if problem is not None:
                 refused.append((piece, problem))
+    door.close()
     typer.echo(f"{stored} of {len(found)} mails are stored.")
     for piece, problem in refused[:20]:
         typer.secho(f"  not taken: {piece.path} at byte {piece.start}: {problem}", err=True)
@@ -172,6 +173,10 @@ class _Door:
         self._connection = kind(parts.hostname or "127.0.0.1", parts.port, timeout=60)
         self._path = f"{parts.path}?{urllib.parse.urlencode({'to': mailbox, 'history': '1'})}"
         self._headers = {"Authorization": f"Bearer {secret}", "Content-Type": "message/rfc822"}
+
+    def close(self) -> None:
+        """Hang up."""
+        self._connection.close()
 
     def post(self, raw: bytes) -> str | None:
         """Why it was not taken; None when it is stored. What passes is tried again."""
