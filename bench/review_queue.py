@@ -111,7 +111,7 @@ async def measure(
         "cursor"
     ]
     statement = await owner.prepare(Queries.of("gatepost_api")["pending_ids"])
-    to_decide = [mail["id"] for mail in reviewer.get(f"{PAGE}&mailbox={box}&limit=100")["pending"]]
+    to_decide = [mail["id"] for mail in reviewer.get(f"{PAGE}&mailbox={box}")["pending"]]
     kinds: dict[str, Callable[[int], Any]] = {
         "page of the account": lambda _: reviewer.get(PAGE),
         "page of one mailbox": lambda _: reviewer.get(f"{PAGE}&mailbox={box}"),
