@@ -92,3 +92,14 @@ def test_an_event_is_delivered_once_more(doors: Doors, box: dict[str, Any]) -> N
     assert (nobody.status_code, nobody.json()["count"]) == (202, 0)
     assert doors["agent"].post(f"/v1/events/{first['event_id']}/redeliver").status_code == 403
     assert doors["operator"].post("/v1/events/msg_1.1.email.held/redeliver").status_code == 404
+
+
+def test_what_would_be_sent_again_is_counted_first(doors: Doors) -> None:
+    """Of every webhook of the account; a dry run sends nothing, and a state that has no again is refused."""
+    dry = doors["operator"].post("/v1/webhook-deliveries/redeliver", json={"dry_run": True, "status": "failed"})
+    wrong = doors["operator"].post("/v1/webhook-deliveries/redeliver", json={"status": "pending"})
+    agent = doors["agent"].post("/v1/webhook-deliveries/redeliver", json={"dry_run": True})
+
+    assert (dry.status_code, dry.json()["dry_run"]) == (200, True)
+    assert dry.json()["count"] >= 0
+    assert (wrong.status_code, agent.status_code) == (400, 403)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
+
+import nats
 
 from support.command import Done, gatepost_command
 from support.doors import numbers
@@ -94,3 +97,21 @@ def test_the_doctor_knocks_at_the_smtp_port(gatepost: Any) -> None:
 
     assert found["smtp port"]["ok"] is True
     assert "220" in found["smtp port"]["found"]
+
+
+def test_a_reader_of_one_mailbox_gets_a_durable_and_a_user(gatepost: Any) -> None:
+    name = f"reader_{next(numbers)}"
+    made = run(gatepost, "streams", "add-reader", name, "--mailbox", gatepost.mailbox["id"])
+    wrong = run(gatepost, "streams", "add-reader", name, "--mailbox", "support@demo.test", code=2)
+
+    async def there() -> bool:
+        client = await nats.connect(gatepost.info["nats_url"])
+        try:
+            found = await client.jetstream().consumer_info("EVENTS", name)
+            return bool(found.name == name and await client.jetstream().delete_consumer("EVENTS", name))
+        finally:
+            await client.close()
+
+    assert asyncio.run(there())
+    assert name in made.stdout
+    assert "mailbox's id" in wrong.output
