@@ -115,3 +115,13 @@ def test_a_reader_of_one_mailbox_gets_a_durable_and_a_user(gatepost: Any) -> Non
     assert asyncio.run(there())
     assert name in made.stdout
     assert "mailbox's id" in wrong.output
+
+
+def test_an_agent_asks_for_a_recipient_to_be_listed(gatepost: Any) -> None:
+    """A code goes to the oversight address; the list stays as it is."""
+    address = f"ask{next(numbers)}@guide.test"
+    gatepost.call("POST", "/v1/mailboxes", {"address": address}, key="operator")
+    asked = run(gatepost, "allow", "ask", address, "*@q.example")
+
+    assert "***@" in asked.stdout
+    assert json.loads(run(gatepost, "allow", "list", address, "--json").stdout) == []
