@@ -16,7 +16,7 @@ HARSH = {Verdict.RELEASE: 0, Verdict.HOLD: 1, Verdict.REFUSE: 2}
 REFUSING = frozenset({"suppressed", "blocked", "loop"})
 ALWAYS_HELD = frozenset({
     "draft_failed", "placeholder", "render_mismatch", "unsupported_commitment", "foreign_content", "new_link", "new_recipient",
-    "suspected_injection", "loop_risk", "rate_limited", "paused", "possible_duplicate",
+    "newcomer", "suspected_injection", "loop_risk", "rate_limited", "paused", "possible_duplicate",
 })  # fmt: skip
 """What DESIGN and the reference say is held in every mode; written anew, so that a rule that falls out is missed."""
 

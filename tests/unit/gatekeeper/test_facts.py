@@ -58,6 +58,17 @@ def test_knowledge_supports_a_promise() -> None:
     assert judge(case_of(draft("It takes 5 days."), knowledge=("Delivery takes 5 days.",)))[0] == Verdict.RELEASE
 
 
+@pytest.mark.parametrize("newest", [["new_on_thread"], []], ids=["with the first mail", "with a second one at once"])
+def test_the_first_answer_to_somebody_whom_others_brought_in_is_held(newest: list[str]) -> None:
+    """Until one of ours went to them; a second mail of theirs does not make them known."""
+    bob = ORIGINAL | {"header_from": "bob@customer.example", "flags": newest}
+    earlier = THREAD | {"header_from": "bob@customer.example", "flags": ["new_on_thread"], "direction": "inbound"}
+    ours = THREAD | {"direction": "outbound", "recipients": ["Bob@customer.example"]}
+
+    assert judge(case_of(draft(), original=bob, thread=(earlier,)))[1] == ["newcomer"]
+    assert judge(case_of(draft(), original=bob, thread=(ours, earlier)))[0] == Verdict.RELEASE
+
+
 def test_a_recipient_nobody_named_is_held() -> None:
     """A reply goes to those on the thread."""
     assert judge(case_of(draft(to=(ADA, "x@evil.example"))))[1] == ["new_recipient"]

@@ -34,6 +34,7 @@ class Facts:
     foreign_content: bool = False  # content whose owner is not among the recipients
     new_link: bool = False
     new_recipient: bool = False
+    newcomer: bool = False  # it answers somebody whom others brought onto the thread
     suspected_injection: bool = False
     loop_risk: bool = False
     rate_limited: bool = False
@@ -80,6 +81,7 @@ POLICY: tuple[Rule, ...] = (
     Rule("foreign_content", HOLD, "it holds content of someone who is not a recipient", "foreign_content"),
     Rule("new_link", HOLD, "it links to a place that nobody here linked to before", "new_link"),
     Rule("new_recipient", HOLD, "it goes to someone who is not part of the thread", "new_recipient"),
+    Rule("newcomer", HOLD, "it answers somebody whom others brought onto the thread", "newcomer"),
     Rule("suspected_injection", HOLD, "the mail it answers may try to steer the agent", "suspected_injection"),
     Rule("loop_risk", HOLD, "the other side may be answering automatically", "loop_risk"),
     Rule("rate_limited", HOLD, "more mail than usual leaves this mailbox", "rate_limited"),

@@ -49,6 +49,7 @@ def facts_of(case: Case, limits: Limits, *, renders_alike: bool) -> Facts:
         foreign_content=bool(case.owners - {address.lower() for address in case.recipients}),
         new_link=bool(new_links(case, limits)),
         new_recipient=bool(new_recipients(case)),
+        newcomer=_is_newcomer(case),
         suspected_injection=_is_injection_suspected(case),
         loop_risk=_may_be_a_loop(case, limits),
         rate_limited=0 < limits.hourly <= case.sent_in_hour,
@@ -122,6 +123,20 @@ def people(case: Case) -> frozenset[str]:
     if case.original is not None:
         found += [case.original["header_from"], *case.original["to_addresses"], *case.original["cc_addresses"]]
     return frozenset(address.lower() for address in found if address)
+
+
+def _is_newcomer(case: Case) -> bool:
+    """Whom it answers joined because others addressed them, and nothing of ours has gone to them on this thread yet.
+
+    Whoever wants an answer that is not theirs need only be copied in; so the first one is looked at by a person.
+    """
+    if case.original is None:
+        return False
+    author = (case.original["header_from"] or "").lower()
+    mails = [case.original, *(row for row in case.thread if row["direction"] == "inbound")]
+    joined = any("new_on_thread" in mail["flags"] and (mail["header_from"] or "").lower() == author for mail in mails)
+    sent_to = {a.lower() for row in case.thread if row["direction"] == "outbound" for a in row["recipients"]}
+    return joined and author not in sent_to
 
 
 def _has_placeholder(case: Case) -> bool:
