@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 CORPUS = Path(__file__).resolve().parents[1] / "corpus"
 
@@ -23,6 +27,16 @@ def replies() -> list[tuple[str, str, str]]:
         whole, said_marked, said = text.partition("\n### said\n")
         above, cut, _ = whole.partition("\n~~~")
         found.append((title, whole.replace("\n~~~", "", 1) if cut else whole, (said if said_marked else above).strip()))
+    return found
+
+
+def mails() -> list[tuple[str, bytes, dict[str, Any]]]:
+    """(name, the mail as it comes over the wire, what is read from it)."""
+    found = []
+    for title, text in cases("mails.txt"):
+        mail, _, expected = text.partition("\n~~~\n")
+        raw = re.sub(rb"\\x([0-9a-f]{2})", lambda said: bytes([int(said[1], 16)]), mail.encode())
+        found.append((title, raw.replace(b"\n", b"\r\n"), yaml.safe_load(expected)))
     return found
 
 

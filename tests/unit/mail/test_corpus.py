@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from gatepost_mail.dsn import is_opt_out, read_report
 from gatepost_mail.parse import parse
 from gatepost_mail.quote import reply_text
-from support.corpus import bounces, replies, yes_and_no
+from support.corpus import bounces, mails, replies, yes_and_no
 
-REPLIES, BOUNCES = replies(), bounces()
+REPLIES, BOUNCES, MAILS = replies(), bounces(), mails()
 WISHES, NO_WISHES = yes_and_no("optouts.txt")
 MACHINES, PEOPLE = yes_and_no("automatic.txt")
 
@@ -17,6 +19,19 @@ MACHINES, PEOPLE = yes_and_no("automatic.txt")
 @pytest.mark.parametrize(("whole", "said"), [case[1:] for case in REPLIES], ids=[case[0] for case in REPLIES])
 def test_what_was_said_now(whole: str, said: str) -> None:
     assert reply_text(whole) == said
+
+
+@pytest.mark.parametrize(("raw", "expected"), [case[1:] for case in MAILS], ids=[case[0] for case in MAILS])
+def test_what_is_read_from_a_mail(raw: bytes, expected: dict[str, Any]) -> None:
+    read = parse(raw)
+    said = vars(read) | {
+        "to": [a.addr for a in read.to],
+        "cc": [a.addr for a in read.cc],
+        "attachments": [[a.name, a.content_type, a.size] for a in read.attachments],
+    }
+
+    found = {name: list(said[name]) if isinstance(said[name], tuple) else said[name] for name in expected}
+    assert found == expected
 
 
 @pytest.mark.parametrize(("raw", "expected"), [case[1:] for case in BOUNCES], ids=[case[0] for case in BOUNCES])

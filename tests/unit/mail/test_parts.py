@@ -194,7 +194,7 @@ def test_names_of_files_in_sections_charsets_and_words() -> None:
     [
         ("../../etc/passwd", "passwd"),
         ("C:\\x\\y.exe", "y.exe"),
-        ("a\u202egpj.exe", "a_gpj.exe"),
+        ("a\u202egpj.exe", "agpj.exe"),
         ("x" * 300 + ".pdf", "x" * 196 + ".pdf"),
         ("..", ""),
     ],

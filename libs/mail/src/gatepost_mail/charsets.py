@@ -94,7 +94,7 @@ def _by_script(raw: bytes) -> str | None:
     """Text in another script and no label: which old encoding makes letters of the high bytes?"""
     sample = raw[:4096]
     high = sum(1 for byte in sample if byte > 0x7F)
-    if high * 4 < len(sample) and high < 40:
+    if high < 4 or (high * 4 < len(sample) and high < 40):  # one or two are more often an accent
         return None
     best: tuple[float, str] = (0.8, "")
     for codec in (*_CYRILLIC, *_GUESSED):

@@ -8,6 +8,7 @@ import re
 from urllib.parse import unquote_to_bytes
 
 from gatepost_mail.charsets import decode
+from gatepost_mail.invisible import visible
 
 LONGEST = 65_536
 """Bytes of one header value that are read."""
@@ -41,13 +42,13 @@ def header_text(raw: bytes) -> str:
 
 
 def decode_words(value: str) -> str:
-    """Decode RFC 2047 words; unknown charsets and broken words are shown as they can be read.
+    """Decode RFC 2047 words; unknown charsets and broken words are shown as they can be read, invisible characters are not.
 
     Neighbouring words of one charset are joined before they are decoded: programs cut characters in two.
     """
     value = value[:LONGEST]
     if "=?" not in value:
-        return one_line(value)
+        return visible(one_line(value))
     value = _BETWEEN.sub(r"\1", value)
     parts: list[str] = []
     waiting: tuple[str, bytearray] | None = None
@@ -66,7 +67,7 @@ def decode_words(value: str) -> str:
         end = found.end()
     if waiting is not None:
         parts.append(decode(bytes(waiting[1]), waiting[0])[0])
-    return one_line("".join(parts) + value[end:])
+    return visible(one_line("".join(parts) + value[end:]))
 
 
 def _word_bytes(encoding: str, text: str) -> bytes:

@@ -25,6 +25,7 @@ MOST_DELIMITERS = 100_000
 LONGEST_BOUNDARY = 256
 
 _FIELD = re.compile(rb"([!-9;-~]{1,200})[ \t]*:(.*)", re.DOTALL)
+_MBOX_LINE = re.compile(rb">?From (?![ \t]*:)")
 _BLANK = re.compile(rb"\r?\n\r?\n")
 _KIND = re.compile(r"^[a-z0-9!#$&^_.+-]{1,100}/[a-z0-9!#$&^_.+-]{1,100}$")
 
@@ -69,7 +70,7 @@ class Part:
 
 def split(raw: bytes, defects: list[str]) -> Part:
     """The tree of a mail."""
-    if raw.startswith((b"From ", b">From ")):  # a mailbox file's separator
+    if _MBOX_LINE.match(raw):  # a mailbox file's separator
         raw_start = raw.find(b"\n") + 1
         defects.append("mbox_line")
     else:
