@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tests.integration.gatekeeper.house import ADA, House
 
 from gatepost_contracts.canonical import canonical, sha256_hex
-from gatepost_contracts.commands import ErasePerson, LiftHold, PlaceHold
+from gatepost_contracts.commands import ErasePerson, LiftHold, Pause, PlaceHold
 from gatepost_gatekeeper.people import People
 from gatepost_gatekeeper.receipts import Receipts
 from gatepost_gatekeeper.steps import Steps
@@ -128,6 +128,22 @@ async def test_a_hold_wins_over_the_person_and_the_clock(desk: Desk, scope: str)
     assert 2 == (await desk.erase(who)).extra["mails"]
 
 
+async def test_a_hold_keeps_what_was_only_drafted_to_the_person(desk: Desk) -> None:
+    """A revision that went to somebody else in the end is theirs too: the erasure finds it, so the hold must."""
+    house, who = desk.house, "rosa.revised@customer.example"
+    mail = await house.inbound(await house.mailbox("gated_send"))
+    draft = await house.draft(mail, to=(who,))
+    await house.revise(draft, mail, "To somebody else.")
+    assert (await house.decide(draft, "reject", final=True)).ok
+    hold = await desk.people.place_hold(house.said(PlaceHold, "operator", scope="person", target=who, reason=""))
+    kept = await desk.erase(who)
+    assert (await desk.people.lift_hold(house.said(LiftHold, "operator", hold_id=hold.id))).ok
+
+    assert ((0, 1), (1, 0)) == tuple(
+        (reply.extra["mails"], reply.extra["kept_by_hold"]) for reply in (kept, await desk.erase(who))
+    )
+
+
 async def test_what_waits_is_not_erased(desk: Desk) -> None:
     """A held draft keeps what a person must decide on; the request says that it is left."""
     house = desk.house
@@ -154,6 +170,24 @@ async def test_the_clock_erases_what_is_past_its_time(desk: Desk) -> None:
     assert ("W16", "system", "mail", 30) == (
         record["row"], record["role"], record["data"]["class"], record["data"]["after_days"],
     )  # fmt: skip
+
+
+async def test_words_have_a_clock_of_their_own(desk: Desk) -> None:
+    """What people wrote about a pause goes, the record that names it stays and says nothing."""
+    house = desk.house
+    for reason, days in (("Eva wrote nonsense", 40), ("today", 0)):
+        pulled = house.said(Pause, "agent", scope="category", target="faq", reason=reason)
+        assert (await house.world.pause(pulled)).ok
+        await house.owner.execute(
+            "UPDATE audit_words SET at = now() - make_interval(days => $2) WHERE tenant_id = $1 AND text = $3",
+            house.tenant, days, reason,
+        )  # fmt: skip
+    await Desk(house, words_days=30).people.sweep()
+
+    words = await house.owner.fetch("SELECT text FROM audit_words WHERE tenant_id = $1 ORDER BY text", house.tenant)
+    assert ["faq", "faq", "today"] == [row["text"] for row in words]
+    assert "nonsense" not in (log := (await desk.log()).decode())
+    assert '"class":"words"' in log
 
 
 @pytest.mark.parametrize("by", ["agent", "reviewer"])

@@ -140,3 +140,16 @@ async def world(template: Database, request: pytest.FixtureRequest) -> AsyncIter
     await world.owner.close()
     await trace_holds(template.url(name=name), request)
     await _run(template.url(name="postgres"), f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="module")
+def rows_fired() -> set[str]:
+    """The rows that some test of this file ran."""
+    return set()
+
+
+@pytest.fixture
+async def fired(world: World, rows_fired: set[str]) -> AsyncIterator[None]:
+    """Notes which rows the test ran."""
+    yield
+    rows_fired.update(r["row_id"] for r in await world.owner.fetch("SELECT DISTINCT row_id FROM audit_record"))

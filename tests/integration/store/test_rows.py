@@ -31,14 +31,6 @@ from support.mails import (
     stayed,
 )  # fmt: skip
 
-FIRED: set[str] = set()
-
-
-@pytest.fixture
-async def fired(world):
-    yield
-    FIRED.update(r["row_id"] for r in await world.owner.fetch("SELECT DISTINCT row_id FROM audit_record"))
-
 
 async def _mail(world, **kwargs) -> Mail:
     return await Mail(
@@ -374,8 +366,8 @@ async def test_a_service_runs_its_own_rows_only(world) -> None:
         await sender.step("T11", "msg_x", by=ANN)
 
 
-def test_every_row_fired() -> None:
+def test_every_row_fired(rows_fired) -> None:
     """Of this file's tests; run the whole file."""
-    if len(FIRED) < 20:
+    if len(rows_fired) < 20:
         pytest.skip("only some tests of this file ran")
-    assert set() == {m.id for m in MOVES if m.on is not On.WORLD} - FIRED
+    assert set() == {m.id for m in MOVES if m.on is not On.WORLD} - rows_fired
