@@ -23,7 +23,11 @@ HASHES = ("h1", "h2", "h3")
 ADDRESSES = ("a@x.org", "b@x.org", "c@x.org")
 ENDED = ("delivered", "bounced", "refused")
 OUTBOUND = tuple(s for s in State if s not in {State.RECEIVED, State.QUARANTINED, State.DISCARDED})
-FURNITURE = ("upgrade_request", "legal_hold", "endpoint", "thread_move")
+PARENTS_FIRST = (
+    "tenant", "api_key", "mailbox", "thread", "mode_grant", "message", "revision", "delivery", "pause", "suppression",
+    "upgrade_request", "legal_hold", "endpoint", "thread_move",
+)  # fmt: skip
+"""What a world has rows of, parents first."""
 Row = dict[str, Any]
 
 
@@ -237,21 +241,8 @@ class RandomWorld:
 
 def sql(world: RandomWorld) -> list[tuple[str, list[Any]]]:
     """INSERT statements with their values, parents first."""
-    order = (
-        "tenant",
-        "api_key",
-        "mailbox",
-        "thread",
-        "mode_grant",
-        "message",
-        "revision",
-        "delivery",
-        "pause",
-        "suppression",
-        *FURNITURE,
-    )
     found = []
-    for table in order:
+    for table in PARENTS_FIRST:
         for row in world.rows.get(table, ()):
             columns = ", ".join(f'"{c}"' for c in row)
             places = ", ".join(f"${k}" for k in range(1, len(row) + 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from gatepost_store.audit.verify_audit import Unproven, verify
 from support.installation import GATEPOST, Installation, Refused, eventually
+from support.receiver import Receiver
 
 
 def audit(gatepost: Installation, *arguments: str) -> tuple[int, dict[str, Any]]:
@@ -101,6 +103,28 @@ def test_a_decision_is_answered_with_a_promise_that_the_log_must_keep(
         audit(gatepost, "export", str(tmp_path / name), "--thread", thread)
         log = str(tmp_path / name / "log.jsonl")
         assert code == audit(gatepost, "verify", log, "--receipt", str(tmp_path / "receipt.json"))[0]
+
+
+def test_the_webhook_of_a_delivery_carries_a_receipt_that_proves_itself(gatepost: Installation) -> None:
+    """Whoever keeps it can show that the record belongs into the log, and find a log without it."""
+    with contextlib.closing(Receiver()) as receiver:
+        hook = {"url": receiver.url, "events": ["email.delivered"]}
+        made = gatepost.call("POST", "/v1/webhooks", hook, key="operator")
+        item = gatepost.held_for(gatepost.write(sender="Rita <rita.receipt@customer.example>"))
+        gatepost.call("POST", "/decide_email", {"message_id": item["id"], "action": "approve"}, key="reviewer")
+
+        def told() -> dict[str, Any] | None:
+            return next((e for e in receiver.events(event="email.delivered") if e["message_id"] == item["id"]), None)
+
+        given = eventually(told, "the webhook")["receipt"]
+        gatepost.call("DELETE", f"/v1/webhooks/{made['id']}", key="operator")
+    text = json.dumps(given, sort_keys=True, separators=(",", ":"), ensure_ascii=False) + "\n"
+
+    assert given["key"] == gatepost.call("GET", "/v1/audit-log/checkpoint")["key"]
+    assert ("T28", item["id"], "promise" in given) == (given["record"]["row"], given["record"]["message"], True)
+    assert verify(text.encode(), given["key"])["leaf"]
+    with pytest.raises(Unproven, match="promise"):
+        verify(text.replace('"to":"delivered"', '"to":"bounced"').encode(), given["key"])
 
 
 def test_an_export_by_customer_holds_their_mails_and_is_proven(gatepost: Installation, decided: dict[str, Any]) -> None:

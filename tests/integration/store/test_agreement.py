@@ -14,7 +14,7 @@ from gatepost_oversight.states import DELIVERY_STATES, DERIVABLE, State
 from support import births
 from support.agreement import Database, ask
 from support.world_facts import furnish
-from support.worlds import FURNITURE, RandomWorld, sql
+from support.worlds import PARENTS_FIRST, RandomWorld, sql
 
 SEED = 20261124
 ROWS = MOVES
@@ -31,19 +31,7 @@ async def _fill(world, count: int) -> list[RandomWorld]:
         for each in worlds:
             for statement, values in sql(each):
                 batches.setdefault(statement, []).append(values)
-        for table in (
-            "tenant",
-            "api_key",
-            "mailbox",
-            "thread",
-            "mode_grant",
-            "message",
-            "revision",
-            "delivery",
-            "pause",
-            "suppression",
-            *FURNITURE,
-        ):
+        for table in PARENTS_FIRST:
             for statement, rows in batches.items():
                 if statement.startswith(f"INSERT INTO {table} "):
                     await world.owner.executemany(statement, rows)

@@ -108,8 +108,7 @@ def evidence(mailbox: Box, data: Data = None, as_json: AsJson = False) -> None:
         typer.echo(json.dumps(found, indent=2))
         return
     table = Table("category", "reviewed", "clean", "at least clean", "for 95 %", "for 98 %", "for 99 %")
-    for item in found["categories"] or [{"category": "", "reviewed": 0, "approved_clean": 0, "lower_bound": 0,
-                                         "reviews_still_needed": {}}]:  # fmt: skip
+    for item in (*found["categories"], found["mailbox"] | {"category": "(all)"}):
         needed = item["reviews_still_needed"]
         table.add_row(
             item["category"] or "(no rule)", str(item["reviewed"]), str(item["approved_clean"]), f"{item['lower_bound']:.1%}",

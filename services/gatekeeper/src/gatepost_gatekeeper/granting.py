@@ -7,15 +7,12 @@ Anyone makes a category stricter or gives a grant up.
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from pydantic import ValidationError
 
-from gatepost_contracts.commands import Command, CommandReply, SetGrant, SetRule, SetTwoPerson
+from gatepost_contracts.commands import CommandReply, SetGrant, SetRule, SetTwoPerson
 from gatepost_contracts.ids import new_id
-from gatepost_gatekeeper.answers import forbidden, not_found, refusal
-from gatepost_gatekeeper.caller import Caller, caller_of
-from gatepost_gatekeeper.decisions import unknown_caller
+from gatepost_gatekeeper.answers import refusal
 from gatepost_gatekeeper.world_steps import WorldSteps
 from gatepost_oversight.category import Conditions
 
@@ -31,9 +28,10 @@ class Granting:
 
     async def set_grant(self, command: SetGrant) -> CommandReply:
         """A category or a pattern of addresses gets a mode, or loses it again."""
-        caller, mailbox = await self._who_and_where(command, command.mailbox_id)
-        if caller is None or mailbox is None:
-            return unknown_caller() if caller is None else not_found()
+        found = await self._world.caller_in(command, command.mailbox_id)
+        if isinstance(found, CommandReply):
+            return found
+        caller, mailbox = found
         name = command.grant_name.strip() if command.of == "category" else command.grant_name.strip().lower()
         if not (_NAME if command.of == "category" else _PATTERN).match(name):
             return refusal("invalid_request", "This is no name of a category, and no address or `*@domain`.", "")
@@ -56,11 +54,10 @@ class Granting:
 
     async def set_rule(self, command: SetRule) -> CommandReply:
         """An operator's word on which inbound mail is of a category."""
-        caller, mailbox = await self._who_and_where(command, command.mailbox_id)
-        if caller is None or mailbox is None:
-            return unknown_caller() if caller is None else not_found()
-        if not caller.is_operator:
-            return forbidden("admin")
+        found = await self._world.caller_in(command, command.mailbox_id, as_operator=True)
+        if isinstance(found, CommandReply):
+            return found
+        caller, mailbox = found
         name, conditions = command.category.strip(), None
         if not _NAME.match(name):
             return refusal("invalid_request", "This is no name of a category.", "Letters, digits, space and . : / - _")
@@ -82,17 +79,12 @@ class Granting:
 
     async def set_two_person(self, command: SetTwoPerson) -> CommandReply:
         """An operator asks for two people's approvals, or for one."""
-        caller, mailbox = await self._who_and_where(command, command.mailbox_id)
-        if caller is None or mailbox is None:
-            return unknown_caller() if caller is None else not_found()
-        if not caller.is_operator:
-            return forbidden("admin")
+        found = await self._world.caller_in(command, command.mailbox_id, as_operator=True)
+        if isinstance(found, CommandReply):
+            return found
+        caller, mailbox = found
         data = {"two_person": command.on, "by": caller.principal_id}
         return await self._world.step(command, caller, "W3", mailbox["id"], data, on=command.on)
-
-    async def _who_and_where(self, command: Command, mailbox_id: str) -> tuple[Caller | None, Any]:
-        caller = await caller_of(self._store, command)
-        return caller, None if caller is None else await self._world.mailbox(caller, mailbox_id)
 
 
 def _what_is_wrong(error: ValidationError) -> str:

@@ -16,9 +16,8 @@ import structlog
 from gatepost_contracts.canonical import sha256_hex
 from gatepost_contracts.commands import CommandReply, ErasePerson, LiftHold, PlaceHold
 from gatepost_contracts.ids import new_id
-from gatepost_gatekeeper.answers import forbidden, not_found
-from gatepost_gatekeeper.caller import SYSTEM_MAILBOX, Caller, caller_of
-from gatepost_gatekeeper.decisions import unknown_caller
+from gatepost_gatekeeper.answers import not_found
+from gatepost_gatekeeper.caller import SYSTEM_MAILBOX, Caller
 from gatepost_gatekeeper.receipts import Receipts
 from gatepost_gatekeeper.steps import Moved
 from gatepost_gatekeeper.world_steps import WorldSteps
@@ -44,9 +43,9 @@ class People:
 
     async def erase(self, command: ErasePerson) -> CommandReply:
         """Everything of one address that has ended and that no hold keeps; the reply holds the certificate."""
-        caller = await caller_of(self._store, command)
-        if caller is None or not caller.is_operator:
-            return unknown_caller() if caller is None else forbidden("admin")
+        caller = await self._world.caller(command, as_operator=True)
+        if isinstance(caller, CommandReply):
+            return caller
         address, erasure_id, salt = command.address.strip().lower(), new_id("era"), secrets.token_hex(16)
         person = sha256_hex(f"{salt}\n{address}")
         found = await self._store.fetchrow("mails_of_person", caller.tenant_id, address)
@@ -76,9 +75,9 @@ class People:
 
     async def place_hold(self, command: PlaceHold) -> CommandReply:
         """Keep the data of a person, a thread, a mailbox or the whole account."""
-        caller = await caller_of(self._store, command)
-        if caller is None or not caller.is_operator:
-            return unknown_caller() if caller is None else forbidden("admin")
+        caller = await self._world.caller(command, as_operator=True)
+        if isinstance(caller, CommandReply):
+            return caller
         target = caller.tenant_id if command.scope == "tenant" else command.target.strip()
         target = target.lower() if command.scope == "person" else target
         hold_id = new_id("hld")
@@ -91,9 +90,9 @@ class People:
 
     async def lift_hold(self, command: LiftHold) -> CommandReply:
         """Let the clocks and the requests go on."""
-        caller = await caller_of(self._store, command)
-        if caller is None or not caller.is_operator:
-            return unknown_caller() if caller is None else forbidden("admin")
+        caller = await self._world.caller(command, as_operator=True)
+        if isinstance(caller, CommandReply):
+            return caller
         hold = await self._store.fetchrow("legal_hold", command.hold_id, caller.tenant_id)
         if hold is None:
             return not_found()

@@ -11,8 +11,7 @@ from typing import Any
 from gatepost_contracts.commands import CommandReply, MoveMails
 from gatepost_contracts.ids import new_id
 from gatepost_gatekeeper.answers import forbidden, not_found
-from gatepost_gatekeeper.caller import Caller, caller_of
-from gatepost_gatekeeper.decisions import unknown_caller
+from gatepost_gatekeeper.caller import Caller
 from gatepost_gatekeeper.world_steps import WorldSteps
 from gatepost_oversight.credential import Role
 
@@ -27,9 +26,9 @@ class Threads:
 
     async def move(self, command: MoveMails) -> CommandReply:
         """W13, for a person."""
-        caller = await caller_of(self._store, command)
-        if caller is None:
-            return unknown_caller()
+        caller = await self._world.caller(command)
+        if isinstance(caller, CommandReply):
+            return caller
         if not set(PERSONS) & set(caller.roles):
             return forbidden("oversight")
         plan = await self._plan(command, caller)

@@ -13,10 +13,8 @@ from typing import Any
 
 from gatepost_contracts.commands import CommandReply, RedeemUpgrade, RequestUpgrade
 from gatepost_contracts.ids import new_id
-from gatepost_gatekeeper.answers import not_found, refusal
-from gatepost_gatekeeper.caller import caller_of
+from gatepost_gatekeeper.answers import refusal
 from gatepost_gatekeeper.codes import LIFE, code_of, digest_of, masked, normalised, shown
-from gatepost_gatekeeper.decisions import unknown_caller
 from gatepost_gatekeeper.notices import Notices
 from gatepost_gatekeeper.said import iso
 from gatepost_gatekeeper.templates import upgrade_code
@@ -35,12 +33,10 @@ class Upgrades:
 
     async def request(self, command: RequestUpgrade) -> CommandReply:
         """A request row and a mail; the mode stays as it is."""
-        caller = await caller_of(self._store, command)
-        if caller is None:
-            return unknown_caller()
-        mailbox = await self._world.mailbox(caller, command.mailbox_id)
-        if mailbox is None:
-            return not_found()
+        found = await self._world.caller_in(command, command.mailbox_id)
+        if isinstance(found, CommandReply):
+            return found
+        caller, mailbox = found
         if command.pattern is not None and not _PATTERN.match(command.pattern):
             return refusal("invalid_request", "This is no address, and no `*@domain`.", "Lower case, without a name.")
         if LEVELS[command.mode] <= LEVELS[mailbox["mode"]]:
@@ -78,12 +74,10 @@ class Upgrades:
 
     async def redeem(self, command: RedeemUpgrade) -> CommandReply:
         """An operator's act. A try is counted before it is compared, so that no number of them at once gets a sixth."""
-        caller = await caller_of(self._store, command)
-        if caller is None:
-            return unknown_caller()
-        mailbox = await self._world.mailbox(caller, command.mailbox_id)
-        if mailbox is None:
-            return not_found()
+        found = await self._world.caller_in(command, command.mailbox_id)
+        if isinstance(found, CommandReply):
+            return found
+        caller, mailbox = found
         if not caller.is_operator:
             return refusal("operator_redeems", "Only an operator redeems a code.", "Use an operator's key.")
         rows = await self._store.fetch("count_try", mailbox["id"])
@@ -94,19 +88,19 @@ class Upgrades:
             return refusal(
                 "approval_code_invalid", "The code is not valid, was used, or is too old.", "Ask for a new one."
             )
-        found = fitting[0]
+        one = fitting[0]
         data = {
-            "mode": found["mode"], "previous": mailbox["mode"], "by": caller.principal_id, "why": "a code was redeemed",
-            "request_id": found["id"], "covers_ask": command.covers_ask,
+            "mode": one["mode"], "previous": mailbox["mode"], "by": caller.principal_id, "why": "a code was redeemed",
+            "request_id": one["id"], "covers_ask": command.covers_ask,
         }  # fmt: skip
         what: dict[str, Any] = {}
-        if found["pattern"] is not None:
-            before = await self._store.fetchrow("grant", mailbox["id"], "allowlist", found["pattern"])
+        if one["pattern"] is not None:
+            before = await self._store.fetchrow("grant", mailbox["id"], "allowlist", one["pattern"])
             grant_id = before["id"] if before is not None else new_id("mgr")
-            what = {"mode_grant_id": grant_id, "kind": "allowlist", "name": found["pattern"]}
+            what = {"mode_grant_id": grant_id, "kind": "allowlist", "name": one["pattern"]}
             data |= {"of": "allowlist", "grant_id": grant_id}
         return await self._world.step(
-            command, caller, "W12g" if what else "W12", mailbox["id"], data, request_id=found["id"], mode=found["mode"],
+            command, caller, "W12g" if what else "W12", mailbox["id"], data, request_id=one["id"], mode=one["mode"],
             code_ok=True, covers_ask=command.covers_ask, **what,
         )  # fmt: skip
 

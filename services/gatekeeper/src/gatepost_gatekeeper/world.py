@@ -8,8 +8,7 @@ from __future__ import annotations
 from gatepost_contracts.commands import CommandReply, Pause, RemoveSuppression, Resume, SetMode
 from gatepost_contracts.ids import new_id
 from gatepost_gatekeeper.answers import forbidden, not_found
-from gatepost_gatekeeper.caller import SYSTEM_MAILBOX, caller_of
-from gatepost_gatekeeper.decisions import unknown_caller
+from gatepost_gatekeeper.caller import SYSTEM_MAILBOX
 from gatepost_gatekeeper.world_steps import WorldSteps
 from gatepost_oversight.mode import LEVELS
 
@@ -22,12 +21,10 @@ class World:
 
     async def set_mode(self, command: SetMode) -> CommandReply:
         """W1 for an operator, W2 for everyone else."""
-        caller = await caller_of(self._store, command)
-        if caller is None:
-            return unknown_caller()
-        mailbox = await self._world.mailbox(caller, command.mailbox_id)
-        if mailbox is None:
-            return not_found()
+        found = await self._world.caller_in(command, command.mailbox_id)
+        if isinstance(found, CommandReply):
+            return found
+        caller, mailbox = found
         row = "W1" if caller.is_operator else "W2"
         data = {
             "mode": command.mode, "previous": mailbox["mode"], "by": caller.principal_id,
@@ -45,9 +42,9 @@ class World:
 
     async def pause(self, command: Pause) -> CommandReply:
         """Anyone stops attempts: of the tenant, a mailbox, an agent, a category."""
-        caller = await caller_of(self._store, command)
-        if caller is None:
-            return unknown_caller()
+        caller = await self._world.caller(command)
+        if isinstance(caller, CommandReply):
+            return caller
         subject = SYSTEM_MAILBOX
         target = caller.tenant_id if command.scope == "tenant" else command.target
         if command.scope == "mailbox":
@@ -69,9 +66,9 @@ class World:
 
     async def resume(self, command: Resume) -> CommandReply:
         """An operator lets attempts go on."""
-        caller = await caller_of(self._store, command)
-        if caller is None:
-            return unknown_caller()
+        caller = await self._world.caller(command)
+        if isinstance(caller, CommandReply):
+            return caller
         pause = await self._store.fetchrow("pause", command.pause_id, caller.tenant_id)
         if pause is None or (pause["mailbox_id"] != SYSTEM_MAILBOX and not caller.may_see(pause["mailbox_id"])):
             return not_found()
@@ -87,11 +84,9 @@ class World:
 
     async def remove_suppression(self, command: RemoveSuppression) -> CommandReply:
         """An operator lets mail go to an address again."""
-        caller = await caller_of(self._store, command)
-        if caller is None:
-            return unknown_caller()
-        if not caller.is_operator:
-            return forbidden("admin")
+        caller = await self._world.caller(command, as_operator=True)
+        if isinstance(caller, CommandReply):
+            return caller
         address = command.address.strip().lower()
         found = await self._store.fetch("suppressions_of", caller.tenant_id, address)
         reply = not_found()

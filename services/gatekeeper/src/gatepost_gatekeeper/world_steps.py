@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from gatepost_contracts.commands import Command, CommandReply
-from gatepost_gatekeeper.answers import refused
-from gatepost_gatekeeper.caller import Caller
+from gatepost_gatekeeper.answers import forbidden, not_found, refused
+from gatepost_gatekeeper.caller import Caller, caller_of
+from gatepost_gatekeeper.decisions import unknown_caller
 from gatepost_gatekeeper.steps import Moved, Steps
 from gatepost_gatekeeper.words import Words
 from gatepost_oversight.credential import Role
@@ -50,6 +51,25 @@ class WorldSteps:
             if step.failed:
                 return refused(step.failed)
         return refused(("VERSION",))
+
+    async def caller(self, command: Command, *, as_operator: bool = False) -> Caller | CommandReply:
+        """Who asks, or the answer to somebody who may not."""
+        found = await caller_of(self.store, command)
+        if found is None:
+            return unknown_caller()
+        return forbidden("admin") if as_operator and not found.is_operator else found
+
+    async def caller_in(
+        self, command: Command, mailbox_id: str, *, as_operator: bool = False
+    ) -> tuple[Caller, Any] | CommandReply:
+        """Who asks and the mailbox they ask about, or the answer to somebody who may not; first whether it is there."""
+        found = await self.caller(command)
+        if isinstance(found, CommandReply):
+            return found
+        mailbox = await self.mailbox(found, mailbox_id)
+        if mailbox is None:
+            return not_found()
+        return forbidden("admin") if as_operator and not found.is_operator else (found, mailbox)
 
     async def mailbox(self, caller: Caller, mailbox_id: str) -> Any:
         """A mailbox that the caller may see."""
