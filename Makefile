@@ -93,6 +93,7 @@ kills: setup-dev  ## SIGKILL of every process under a flow of mail; counts what 
 hostile: setup-dev  ## 20,000 hostile mails: none raises, none is lost, every byte is kept, none takes a second to read
 	$(BIN)/python -m bench.hostile_mail $(ARGS)
 	$(BIN)/python -m bench.hostile_wire $(HOSTILE_WIRE)
+	$(BIN)/python -m bench.mail_bomb $(MAIL_BOMB)
 bench: setup-dev  ## emails per second, CPU per email, latency, beside the bare limits of the same run
 	$(BIN)/python -m bench.run $(ARGS)
 	$(BIN)/python -m bench.signing
