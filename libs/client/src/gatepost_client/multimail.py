@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, MutableSet, Sequence
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import quote
 
 import httpx2
 
 from gatepost_client import settings
-from gatepost_client.transport import Ask, Line
+from gatepost_client.clients import Blocking
+from gatepost_client.transport import Ask
 from gatepost_client.webhooks import TOLERANCE_S, verify_webhook
 
 Json = dict[str, Any]
 Addresses = str | Sequence[str]
 
 
-class MultimailClient:
+class MultimailClient(Blocking):
     """Synchronous. Every argument also works as a keyword; `with` closes it.
 
     Example: MultimailClient("gp_live_...").list_pending()["messages"]
@@ -27,9 +27,8 @@ class MultimailClient:
         self, api_key: str | None = None, *, base_url: str | None = None, timeout: float = 30.0, mailbox_id: str | None = None,
         transport: httpx2.BaseTransport | None = None,
     ) -> None:  # fmt: skip
-        self.base_url = settings.base_url(base_url)
+        super().__init__(api_key, base_url=base_url, timeout=timeout, transport=transport)
         self.mailbox_id = settings.mailbox_id(mailbox_id)
-        self._line = Line(self.base_url, settings.api_key(api_key), timeout, transport)
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
@@ -152,15 +151,3 @@ class MultimailClient:
     def _do(self, ask: Ask) -> Json:
         reply: Json = self._line.send(ask)
         return reply
-
-    def close(self) -> None:
-        """Hang up."""
-        self._line.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

@@ -7,16 +7,27 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Mapping, Sequence
-from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, TypeVar
 
-import httpx2
-
-from gatepost_client import settings
+from gatepost_client.clients import Awaited, Blocking
 from gatepost_client.office_calls import segment
-from gatepost_client.transport import Ask, AsyncLine, Line
+from gatepost_client.rest import Calls
+from gatepost_client.transport import Ask
 
 Json = dict[str, Any]
+
+
+class _Asks(Calls[Ask, Ask]):
+    """The requests themselves, as the whole client makes them: this one only names and unwraps them otherwise."""
+
+    def _do(self, ask: Ask) -> Ask:
+        return ask
+
+    def _bytes(self, ask: Ask) -> Ask:
+        return ask
+
+
+_ASKS = _Asks()
 D = TypeVar("D")  # a dict, or one that is awaited
 L = TypeVar("L")  # a list
 N = TypeVar("N")  # nothing
@@ -46,11 +57,11 @@ class PublishedCalls(ABC, Generic[D, L, N, B]):
 
     def get_account(self) -> D:
         """The account."""
-        return self._one(Ask("GET", "/v1/account"))
+        return self._one(_ASKS.get_account())
 
     def update_account(self, **fields: Any) -> D:
         """Change it."""
-        return self._one(Ask("PATCH", "/v1/account", body=fields, keeps_null=True))
+        return self._one(_ASKS.update_account(**fields))
 
     def delete_account(self) -> N:
         """Not offered: the service answers 501."""
@@ -58,29 +69,27 @@ class PublishedCalls(ABC, Generic[D, L, N, B]):
 
     def list_mailboxes(self) -> L:
         """All mailboxes."""
-        return self._all(Ask("GET", "/v1/mailboxes"), "mailboxes")
+        return self._all(_ASKS.list_mailboxes(), "mailboxes")
 
     def create_mailbox(
         self, address: str, display_name: str, *, oversight_mode: str = "gated_send", **kwargs: Any
     ) -> D:
         """Make one."""
-        body = {"address": address, "display_name": display_name, "oversight_mode": oversight_mode} | kwargs
-        return self._one(Ask("POST", "/v1/mailboxes", body=body))
+        return self._one(_ASKS.create_mailbox(address, display_name, oversight_mode=oversight_mode, **kwargs))
 
     def update_mailbox(self, mailbox_id: str, **fields: Any) -> D:
         """Change one."""
-        return self._one(Ask("PATCH", f"/v1/mailboxes/{segment(mailbox_id)}", body=fields))
+        return self._one(_ASKS.update_mailbox(mailbox_id, **fields))
 
     def delete_mailbox(self, mailbox_id: str) -> N:
         """End one."""
-        return self._gone(Ask("DELETE", f"/v1/mailboxes/{segment(mailbox_id)}"))
+        return self._gone(_ASKS.delete_mailbox(mailbox_id))
 
     # -- mails -----------------------------------------------------------------------------------------------------
 
     def list_emails(self, mailbox_id: str, *, limit: int = 50, offset: int = 0, direction: str | None = None) -> D:
         """A page of mails, in its envelope."""
-        params = {"limit": limit, "offset": offset, "direction": direction}
-        return self._one(Ask("GET", f"/v1/mailboxes/{segment(mailbox_id)}/emails", params))
+        return self._one(_ASKS.list_emails(mailbox_id, limit=limit, offset=offset, direction=direction))
 
     def get_email(self, mailbox_id: str, email_id: str) -> D:
         """One mail."""
@@ -92,23 +101,20 @@ class PublishedCalls(ABC, Generic[D, L, N, B]):
         idempotency_key: str | None = None,
     ) -> D:  # fmt: skip
         """Write a mail."""
-        body = {"to": to, "subject": subject, "markdown": markdown, "cc": cc, "bcc": bcc, "attachments": attachments,
-                "idempotency_key": idempotency_key}  # fmt: skip
-        return self._one(Ask("POST", f"/v1/mailboxes/{segment(mailbox_id)}/send", body=body))
+        more = {"cc": cc, "bcc": bcc, "attachments": attachments, "idempotency_key": idempotency_key}
+        return self._one(_ASKS.send(mailbox_id, to=to, subject=subject, markdown=markdown, **more))
 
     def reply_email(
         self, mailbox_id: str, email_id: str, *, markdown: str, cc: Sequence[str] | None = None,
         bcc: Sequence[str] | None = None, attachments: Sequence[Mapping[str, Any]] | None = None,
     ) -> D:  # fmt: skip
         """Answer a mail."""
-        path = f"/v1/mailboxes/{segment(mailbox_id)}/reply/{segment(email_id)}"
-        return self._one(
-            Ask("POST", path, body={"markdown": markdown, "cc": cc, "bcc": bcc, "attachments": attachments})
-        )
+        more = {"cc": cc, "bcc": bcc, "attachments": attachments}
+        return self._one(_ASKS.reply(mailbox_id, email_id, markdown=markdown, **more))
 
     def cancel_email(self, mailbox_id: str, email_id: str) -> D:
         """Withdraw a mail."""
-        return self._one(Ask("POST", f"{_mail(mailbox_id, email_id)}/cancel", body={}))
+        return self._one(_ASKS.cancel(mailbox_id, email_id))
 
     def get_thread(self, mailbox_id: str, thread_id: str) -> D:
         """A conversation."""
@@ -116,19 +122,19 @@ class PublishedCalls(ABC, Generic[D, L, N, B]):
 
     def download_attachment(self, mailbox_id: str, email_id: str, filename: str) -> B:
         """Its bytes."""
-        return self._bytes(Ask("GET", f"{_mail(mailbox_id, email_id)}/attachments/{segment(filename)}", is_raw=True))
+        return self._bytes(_ASKS.download_attachment(mailbox_id, email_id, filename))
 
     def get_tags(self, mailbox_id: str, email_id: str) -> D:
         """The tags of a mail."""
-        return self._one(Ask("GET", f"{_mail(mailbox_id, email_id)}/tags"))
+        return self._one(_ASKS.get_tags(mailbox_id, email_id))
 
     def set_tags(self, mailbox_id: str, email_id: str, tags: Mapping[str, str]) -> D:
         """Add tags."""
-        return self._one(Ask("PUT", f"{_mail(mailbox_id, email_id)}/tags", body={"tags": dict(tags)}))
+        return self._one(_ASKS.set_tags(mailbox_id, email_id, tags))
 
     def delete_tag(self, mailbox_id: str, email_id: str, key: str) -> N:
         """Take one off."""
-        return self._gone(Ask("DELETE", f"{_mail(mailbox_id, email_id)}/tags/{segment(key)}"))
+        return self._gone(_ASKS.delete_tag(mailbox_id, email_id, key))
 
     # -- people and oversight --------------------------------------------------------------------------------------
 
@@ -146,18 +152,17 @@ class PublishedCalls(ABC, Generic[D, L, N, B]):
 
     def list_pending(self) -> L:
         """What waits for a person."""
-        return self._all(Ask("GET", "/v1/oversight/pending"), "pending")
+        return self._all(_ASKS.list_pending(), "pending")
 
     def decide(self, email_id: str, action: str, *, reason: str | None = None) -> D:
         """Approve or reject."""
-        body = {"email_id": email_id, "action": action, "reason": reason}
-        return self._one(Ask("POST", "/v1/oversight/decide", body=body))
+        return self._one(_ASKS.decide(email_id, action, reason=reason))
 
     # -- keys, webhooks, domains, suppression, figures -------------------------------------------------------------
 
     def list_api_keys(self) -> L:
         """All keys, without the keys themselves."""
-        return self._all(Ask("GET", "/v1/api-keys"), "api_keys")
+        return self._all(_ASKS.list_api_keys(), "api_keys")
 
     def create_api_key(self, name: str, scopes: Sequence[str] | None = None) -> D:
         """Make one; it is shown once."""
@@ -165,66 +170,59 @@ class PublishedCalls(ABC, Generic[D, L, N, B]):
 
     def revoke_api_key(self, key_id: str) -> N:
         """End one."""
-        return self._gone(Ask("DELETE", f"/v1/api-keys/{segment(key_id)}"))
+        return self._gone(_ASKS.revoke_api_key(key_id))
 
     def list_webhooks(self) -> L:
         """All subscriptions."""
-        return self._all(Ask("GET", "/v1/webhooks"), "webhooks")
+        return self._all(_ASKS.list_webhooks(), "webhooks")
 
     def create_webhook(self, url: str, events: Sequence[str], *, secret: str | None = None) -> D:
         """Subscribe a URL."""
-        return self._one(Ask("POST", "/v1/webhooks", body={"url": url, "events": list(events), "secret": secret}))
+        return self._one(_ASKS.create_webhook(url, events, secret=secret))
 
     def delete_webhook(self, webhook_id: str) -> N:
         """End a subscription."""
-        return self._gone(Ask("DELETE", f"/v1/webhooks/{segment(webhook_id)}"))
+        return self._gone(_ASKS.delete_webhook(webhook_id))
 
     def list_domains(self) -> L:
         """All domains."""
-        return self._all(Ask("GET", "/v1/domains"), "domains")
+        return self._all(_ASKS.list_domains(), "domains")
 
     def add_domain(self, domain: str) -> D:
         """Add one."""
-        return self._one(Ask("POST", "/v1/domains", body={"domain": domain}))
+        return self._one(_ASKS.add_domain(domain))
 
     def verify_domain(self, domain_id: str) -> D:
         """Look at its DNS records."""
-        return self._one(Ask("POST", f"/v1/domains/{segment(domain_id)}/verify", body={}))
+        return self._one(_ASKS.verify_domain(domain_id))
 
     def delete_domain(self, domain_id: str) -> N:
         """Remove one."""
-        return self._gone(Ask("DELETE", f"/v1/domains/{segment(domain_id)}"))
+        return self._gone(_ASKS.delete_domain(domain_id))
 
     def list_suppressions(self) -> L:
         """Addresses nobody writes to."""
-        return self._all(Ask("GET", "/v1/suppression"), "suppressions")
+        return self._all(_ASKS.list_suppressions(), "suppressions")
 
     def remove_suppression(self, address: str) -> N:
         """Let mail go there again."""
-        return self._gone(Ask("DELETE", f"/v1/suppression/{segment(address)}"))
+        return self._gone(_ASKS.remove_suppression(address))
 
     def get_usage(self) -> D:
         """Counts of this month."""
-        return self._one(Ask("GET", "/v1/usage"))
+        return self._one(_ASKS.get_usage())
 
     def get_audit_log(self, *, limit: int = 100) -> L:
         """The newest entries."""
-        return self._all(Ask("GET", "/v1/audit-log", {"limit": limit}), "entries")
+        return self._all(_ASKS.audit_log(limit=limit), "entries")
 
 
 def _mail(mailbox_id: str, email_id: str) -> str:
     return f"/v1/mailboxes/{segment(mailbox_id)}/emails/{segment(email_id)}"
 
 
-class MultiMail(PublishedCalls[Json, list[Json], None, bytes]):
+class MultiMail(Blocking, PublishedCalls[Json, list[Json], None, bytes]):
     """The blocking client; `with` closes it."""
-
-    def __init__(
-        self, api_key: str | None = None, *, base_url: str | None = None, timeout: float = 30.0,
-        transport: httpx2.BaseTransport | None = None,
-    ) -> None:  # fmt: skip
-        self.base_url = settings.base_url(base_url)
-        self._line = Line(self.base_url, settings.api_key(api_key), timeout, transport)
 
     def _one(self, ask: Ask) -> Json:
         return dict(self._line.send(ask))
@@ -238,28 +236,11 @@ class MultiMail(PublishedCalls[Json, list[Json], None, bytes]):
     def _bytes(self, ask: Ask) -> bytes:
         return bytes(self._line.send(ask))
 
-    def close(self) -> None:
-        """Hang up."""
-        self._line.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-
-class AsyncMultiMail(PublishedCalls[Awaitable[Json], Awaitable[list[Json]], Awaitable[None], Awaitable[bytes]]):
+class AsyncMultiMail(
+    Awaited, PublishedCalls[Awaitable[Json], Awaitable[list[Json]], Awaitable[None], Awaitable[bytes]]
+):
     """The same for asyncio."""
-
-    def __init__(
-        self, api_key: str | None = None, *, base_url: str | None = None, timeout: float = 30.0,
-        transport: httpx2.AsyncBaseTransport | None = None,
-    ) -> None:  # fmt: skip
-        self.base_url = settings.base_url(base_url)
-        self._line = AsyncLine(self.base_url, settings.api_key(api_key), timeout, transport)
 
     async def _one(self, ask: Ask) -> Json:
         return dict(await self._line.send(ask))
@@ -272,15 +253,3 @@ class AsyncMultiMail(PublishedCalls[Awaitable[Json], Awaitable[list[Json]], Awai
 
     async def _bytes(self, ask: Ask) -> bytes:
         return bytes(await self._line.send(ask))
-
-    async def close(self) -> None:
-        """Hang up."""
-        await self._line.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()

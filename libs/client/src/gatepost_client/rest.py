@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Mapping, Sequence
-from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, TypeVar
 
-import httpx2
-
-from gatepost_client import settings
+from gatepost_client.clients import Awaited, Blocking
 from gatepost_client.office_calls import OfficeCalls
 from gatepost_client.office_calls import segment as _p
-from gatepost_client.transport import Ask, AsyncLine, Line
+from gatepost_client.transport import Ask
 from gatepost_client.webhooks import verify_webhook
 
 Json = dict[str, Any]
@@ -139,6 +136,18 @@ class Calls(OfficeCalls[R], ABC, Generic[R, B]):
         """The chain of verdicts on a mail."""
         return self._do(Ask("GET", f"/v1/emails/{_p(message_id)}/why"))
 
+    def bundle(self, message_id: str) -> R:
+        """All of one mail: thread, revisions, decisions, grant, attempts, proofs."""
+        return self._do(Ask("GET", f"/v1/emails/{_p(message_id)}/bundle"))
+
+    def approval_link(self, message_id: str) -> R:
+        """A link to the page of a draft that waits; `url` is in this reply and in no other."""
+        return self._do(Ask("POST", f"/v1/emails/{_p(message_id)}/approval-link", body={}))
+
+    def redeliver_event(self, event_id: str) -> R:
+        """Send an event again to every webhook that it was for."""
+        return self._do(Ask("POST", f"/v1/events/{_p(event_id)}/redeliver", body={}))
+
     def resolve(self, message_id: str, outcome: str, note: str, *, recipient: str | None = None) -> R:
         """Say what became of an uncertain mail."""
         body = {"outcome": outcome, "note": note, "recipient": recipient}
@@ -259,15 +268,8 @@ class Calls(OfficeCalls[R], ABC, Generic[R, B]):
         return self._do(Ask("DELETE", f"/v1/domains/{_p(domain)}"))
 
 
-class Gatepost(Calls[Json, bytes]):
+class Gatepost(Blocking, Calls[Json, bytes]):
     """A blocking client of the whole REST door; `with` closes it."""
-
-    def __init__(
-        self, api_key: str | None = None, *, base_url: str | None = None, timeout: float = 30.0,
-        transport: httpx2.BaseTransport | None = None,
-    ) -> None:  # fmt: skip
-        self.base_url = settings.base_url(base_url)
-        self._line = Line(self.base_url, settings.api_key(api_key), timeout, transport)
 
     def _do(self, ask: Ask) -> Json:
         reply: Json = self._line.send(ask)
@@ -277,28 +279,9 @@ class Gatepost(Calls[Json, bytes]):
         content: bytes = self._line.send(ask)
         return content
 
-    def close(self) -> None:
-        """Hang up."""
-        self._line.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-
-class AsyncGatepost(Calls[Awaitable[Json], Awaitable[bytes]]):
+class AsyncGatepost(Awaited, Calls[Awaitable[Json], Awaitable[bytes]]):
     """The same for asyncio: every call is awaited."""
-
-    def __init__(
-        self, api_key: str | None = None, *, base_url: str | None = None, timeout: float = 30.0,
-        transport: httpx2.AsyncBaseTransport | None = None,
-    ) -> None:  # fmt: skip
-        self.base_url = settings.base_url(base_url)
-        self._line = AsyncLine(self.base_url, settings.api_key(api_key), timeout, transport)
 
     async def _do(self, ask: Ask) -> Json:
         reply: Json = await self._line.send(ask)
@@ -307,15 +290,3 @@ class AsyncGatepost(Calls[Awaitable[Json], Awaitable[bytes]]):
     async def _bytes(self, ask: Ask) -> bytes:
         content: bytes = await self._line.send(ask)
         return content
-
-    async def close(self) -> None:
-        """Hang up."""
-        await self._line.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()

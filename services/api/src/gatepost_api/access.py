@@ -192,7 +192,7 @@ ACCESS: tuple[Access, ...] = (
            doc="Take a recipient off the list."),
     Access("evidence", (SEE,), "mailbox.tenant_id", rest=(("GET", f"{M}/evidence"),),
            doc="What people's reviews prove of each category, and how many more are needed."),
-    Access("dry_run", (SEE, ADMIN), "mailbox.tenant_id", rest=(("POST", f"{M}/dry-run"),),
+    Access("dry_run", (DECIDE, ADMIN), "mailbox.tenant_id", rest=(("POST", f"{M}/dry-run"),),
            doc="What another policy would have done with the past days. Nothing is changed."),
     # -- webhooks ---------------------------------------------------------------------------------------------------
     Access("list_webhooks", (ADMIN,), "endpoint.tenant_id", rest=(("GET", "/v1/webhooks"), ("GET", "/webhooks")),

@@ -10,7 +10,7 @@ from typing import Any
 from gatepost_api.access import OPERATOR
 from gatepost_api.boxes import mode_of
 from gatepost_api.errors import Refusal, invalid
-from gatepost_api.evidence import by_category
+from gatepost_api.evidence import by_category, may_know, told
 from gatepost_api.moments import iso
 from gatepost_api.office import Call, Office, Reply
 from gatepost_api.status import Row
@@ -69,13 +69,13 @@ async def manage_upgrade(office: Office, call: Call) -> Reply:
 async def list_categories(office: Office, call: Call) -> Reply:
     """The categories of a mailbox: rule, mode and what the reviews prove."""
     box = await office.only_mailbox(call)
-    return Reply({"mailbox_id": box["id"], "categories": await _categories(office, box)})
+    return Reply({"mailbox_id": box["id"], "categories": await _categories(office, call, box)})
 
 
 async def get_category(office: Office, call: Call) -> Reply:
     """One of them."""
     box, name = await office.only_mailbox(call), call.fields.must("name", most=100)
-    return Reply(await _category(office, box, name))
+    return Reply(await _category(office, call, box, name))
 
 
 async def set_category(office: Office, call: Call) -> Reply:
@@ -89,7 +89,7 @@ async def set_category(office: Office, call: Call) -> Reply:
     if "oversight_mode" in fields:
         mode = mode_of(fields.text("oversight_mode"))
         await _set_grant(office, call, box, "category", name, mode)
-    return Reply(await _category(office, box, name))
+    return Reply(await _category(office, call, box, name))
 
 
 async def delete_category(office: Office, call: Call) -> Reply:
@@ -121,21 +121,27 @@ async def _set_rule(office: Office, call: Call, box: Row, name: str) -> None:
     ))  # fmt: skip
 
 
-async def _category(office: Office, box: Row, name: str) -> dict[str, Any]:
-    found = next((view for view in await _categories(office, box) if view["name"] == name), None)
+async def _category(office: Office, call: Call, box: Row, name: str) -> dict[str, Any]:
+    found = next((view for view in await _categories(office, call, box) if view["name"] == name), None)
     if found is None:
         raise Refusal("not_found", "There is no such category.")
     return found
 
 
-async def _categories(office: Office, box: Row) -> list[dict[str, Any]]:
+async def _categories(office: Office, call: Call, box: Row) -> list[dict[str, Any]]:
     rules = {row["name"]: row for row in await office.store.fetch("category_rules", box["id"])}
     grants = {
         row["name"]: row for row in await office.store.fetch("mode_grants", box["id"]) if row["kind"] == "category"
     }
     proven = {item["category"]: item for item in await by_category(office, box["id"])}
     names = [*rules, *(name for name in grants if name not in rules)]
-    return [_view(name, rules.get(name), grants.get(name), box, proven.get(name)) for name in names]
+    views = [_view(name, rules.get(name), grants.get(name), box, proven.get(name)) for name in names]
+    if may_know(call):
+        return views
+    return [
+        {**view, "conditions": None, "evidence": view["evidence"] and told(view["evidence"], is_told=False)}
+        for view in views
+    ]
 
 
 def _view(name: str, rule: Row | None, grant: Row | None, box: Row, proven: dict[str, Any] | None) -> dict[str, Any]:

@@ -29,15 +29,26 @@ async def evidence(office: Office, call: Call) -> Reply:
     """Per category of a mailbox: the exact lower bound, what is still needed, and how uniform the agents' asks are."""
     box = await office.only_mailbox(call)
     found = await by_category(office, box["id"])
+    is_told = may_know(call)
     if (wanted := call.fields.text("category", most=100)) is not None:
         found = [item for item in found if item["category"] == wanted] or [_item(wanted, 0, 0)]
     asks: dict[str, dict[str, int]] = defaultdict(dict)
     for row in await office.store.fetch("asks", box["id"]):
         asks[row["author"]][row["ask"] or "none"] = row["n"]
     return Reply({
-        "mailbox_id": box["id"], "oversight_mode": box["mode"], "ceiling": box["ceiling"], "confidence": 0.95,
-        "categories": found, "asks": dict(asks), "mailbox": _whole(found),
+        "mailbox_id": box["id"], "oversight_mode": box["mode"], "ceiling": box["ceiling"], "confidence": 0.95 if is_told else None,
+        "categories": [told(item, is_told=is_told) for item in found], "asks": dict(asks), "mailbox": told(_whole(found), is_told=is_told),
     })  # fmt: skip
+
+
+def may_know(call: Call) -> bool:
+    """May this key see how far it is to more freedom? An agent's may not: it would write towards the line."""
+    return call.caller.kind != "agent"
+
+
+def told(item: dict[str, Any], *, is_told: bool) -> dict[str, Any]:
+    """Counts, and for those who may know the bounds."""
+    return item if is_told else {**item, "lower_bound": None, "reviews_still_needed": {}}
 
 
 async def by_category(office: Office, mailbox_id: str) -> list[dict[str, Any]]:

@@ -18,6 +18,8 @@ from gatepost_runtime.spans import trace_id_of
 
 THREAD_MOST = 500
 SEARCH_MOST = 1000
+# what a judgement went by: of no use to an agent but to write around it
+_FOR_PEOPLE = frozenset({"facts", "spam_score", "score", "scores", "symbols", "rule_revision", "evidence", "grant"})
 _MESSAGE_ID = re.compile(r"^msg_[0-9A-Z]{26}$")
 
 
@@ -203,10 +205,11 @@ async def why(office: Office, call: Call) -> Reply:
 async def chain_of(office: Office, call: Call, message_id: str) -> list[dict[str, Any]]:
     """The audit records of a mail, in order."""
     rows = await office.store.fetch("why", call.caller.tenant_id, message_id)
-    return [_link(json.loads(row["record"])) for row in rows]
+    hidden = _FOR_PEOPLE if call.caller.kind == "agent" else frozenset()
+    return [_link(json.loads(row["record"]), hidden) for row in rows]
 
 
-def _link(record: dict[str, Any]) -> dict[str, Any]:
+def _link(record: dict[str, Any], hidden: frozenset[str]) -> dict[str, Any]:
     kept = (
         "seq",
         "at",
@@ -224,7 +227,8 @@ def _link(record: dict[str, Any]) -> dict[str, Any]:
         "emits",
         "data",
     )
-    return {name: record.get(name) for name in kept}
+    link = {name: record.get(name) for name in kept}
+    return {**link, "data": {name: value for name, value in (link["data"] or {}).items() if name not in hidden}}
 
 
 def is_message_id(word: str) -> bool:
