@@ -97,10 +97,25 @@ async def test_an_endpoint_that_keeps_failing_is_only_probed(house: House, recei
     assert tried <= 20 + 8
     await house.until(lambda: endpoint in house.deliverer._marked)
     receiver.answer = lambda _: (200, {})
-    await house.owner.execute("UPDATE endpoint SET failing_since = NULL WHERE id = $1", endpoint)
-    await house.owner.execute("UPDATE webhook_delivery SET due_at = now() WHERE endpoint_id = $1", endpoint)
-    house.deliverer.wake()
+    assert await house.owner.fetchval("SELECT probe_at > now() FROM endpoint WHERE id = $1", endpoint)
+    await recover(house, endpoint)
     await house.until(lambda: len(receiver.got) >= tried + 200)
+
+
+async def test_a_notifier_that_was_just_started_only_probes(house: House, receivers: Make) -> None:
+    """It reads in the row that the endpoint rests: not a single attempt before its time, and then one."""
+    receiver = await receivers(answer=lambda _: (500, {}))
+    endpoint = await house.endpoint(receiver.url, "*", failing_since=datetime.now(UTC))
+    await house.owner.execute("UPDATE endpoint SET probe_at = now() + interval '1 hour' WHERE id = $1", endpoint)
+    await many(house, [endpoint], 50, 50)
+    assert 0 == await house.deliverer.turn()
+    await house.owner.execute("UPDATE endpoint SET probe_at = now() WHERE id = $1", endpoint)
+    house.deliverer.wake()
+    await house.until(lambda: receiver.got)
+    await house.deliverer.settle()
+
+    assert 1 == len(receiver.got)
+    assert await house.owner.fetchval("SELECT probe_at > now() FROM endpoint WHERE id = $1", endpoint)
 
 
 async def test_a_long_thread_leaves_in_order_one_by_one(house: House, receivers: Make) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import subprocess
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,7 +14,7 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from gatepost_runtime.spans import trace_id_of
-from support.installation import Installation, eventually
+from support.installation import GATEPOST, Installation, eventually
 from support.receiver import Receiver
 
 pytestmark = pytest.mark.check  # starts processes of its own, again and again
@@ -54,6 +55,14 @@ class Collector:
         self.server.server_close()
 
 
+def why(gatepost: Installation, message_id: str) -> str | None:
+    """`gatepost why`, once it tells that the webhook arrived."""
+    told = subprocess.run(
+        [str(GATEPOST), "why", message_id, "--data", str(gatepost.data)], capture_output=True, text=True, check=True
+    ).stdout
+    return told if "of email.delivered: delivered, 200, 1 attempt\n" in told else None
+
+
 @pytest.fixture
 def collector() -> Iterator[Collector]:
     made = Collector()
@@ -75,6 +84,7 @@ def test_a_mail_is_one_trace_from_smtp_to_the_webhooks_reply(collector: Collecto
         eventually(lambda: receiver.events(event="email.delivered"), "the webhook")
         thread = held["thread_id"]
         eventually(lambda: [1 for _, span in collector.of(thread) if span.name == "webhook"], "the webhook's span")
+        told = eventually(lambda: why(gatepost, held["message_id"]), "the delivery in the plain-text form")
         services = {"ingest", "drafter", "gatekeeper", "sender", "notifier"}
         eventually(lambda: [1 for _, span in collector.of(thread) if span.name == "smtp"], "the attempt's span")
         eventually(
@@ -84,8 +94,20 @@ def test_a_mail_is_one_trace_from_smtp_to_the_webhooks_reply(collector: Collecto
         gatepost.stop()
         receiver.close()
 
-    spans = collector.of(thread)
+    spans = sorted(collector.of(thread), key=lambda one: one[1].start_time_unix_nano)
     names = [span.name for _, span in spans]
-    assert {"drafter_email_received", "gatekeeper_email_drafted", "sender_email_released", "notifier_all"} <= set(names)
+    way = [
+        "email.received",
+        "drafter_email_received",
+        "gatekeeper_email_drafted",
+        "sender_email_released",
+        "smtp",
+        "webhook",
+    ]
+    assert way == list(dict.fromkeys(name for name in names if name in way))
+    assert {"smtp": "gatepost-sender", "webhook": "gatepost-notifier", "email.received": "gatepost-ingest"} == {
+        span.name: service for service, span in spans if span.name in {"smtp", "webhook", "email.received"}
+    }
     known = {span.span_id for _, span in spans}
     assert [] == [span.name for _, span in spans if span.parent_span_id and span.parent_span_id not in known]
+    assert f"trace {trace_id_of(thread):032x}" in told

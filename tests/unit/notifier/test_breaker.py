@@ -46,6 +46,24 @@ def test_what_was_on_the_wire_when_it_opened_does_not_count_again() -> None:
     assert breaker.places("e", busy=0, most=8, now=110) == 1
 
 
+def test_another_replica_probes_as_well() -> None:
+    """The row says that it rests: this process has seen no failure, tries one, and its failure is no first one."""
+    breaker = Breaker(threshold=3, pause_s=10, longest_s=35)
+    assert breaker.places("e", busy=0, most=8, now=0, is_resting=True) == 1
+    assert breaker.places("e", busy=1, most=8, now=0, is_resting=True) == 0
+
+    assert breaker.failed("e", 0, is_resting=True) == 10
+    assert breaker.places("e", busy=0, most=8, now=9, is_resting=True) == 0
+
+
+def test_only_what_moves_the_next_probe_says_how_far() -> None:
+    """The row is written then and at no other failure."""
+    breaker = Breaker(threshold=3, pause_s=10, longest_s=35)
+
+    assert [None, None, 10, None, None] == [breaker.failed("e", at) for at in (0, 1, 2, 3, 4)]
+    assert breaker.failed("e", 12) == 20
+
+
 def test_one_success_opens_the_line() -> None:
     """And another endpoint never noticed."""
     breaker = opened()

@@ -42,6 +42,12 @@ def why(
     for link in told["chain"]:
         for line in lines(link):
             typer.echo(line)
+    for hook in told.get("webhooks") or ():
+        answer = hook["error"] or hook["response_status"] or "not tried yet"
+        tries = f"{hook['attempts']} attempt{'' if hook['attempts'] == 1 else 's'}"
+        typer.echo(f"told {hook['webhook_id']} of {hook['event_type']}: {hook['status']}, {answer}, {tries}")
+    if trace := told.get("trace_id"):
+        typer.echo(f"trace {trace}")
 
 
 def lines(link: Mapping[str, Any]) -> Iterator[str]:

@@ -93,7 +93,7 @@ GRANT INSERT, UPDATE ON dkim_key, sts_policy, tls_session TO gp_sender;
 
 -- notifier: its own queue
 GRANT INSERT, UPDATE ON webhook_delivery TO gp_notifier;
-GRANT UPDATE (is_active, disabled_reason, failing_since, last_success_at, last_error, old_used_at) ON endpoint TO gp_notifier;
+GRANT UPDATE (is_active, disabled_reason, failing_since, last_success_at, last_error, old_used_at, probe_at) ON endpoint TO gp_notifier;
 
 -- gatekeeper: erasure; a revision can only be emptied
 GRANT UPDATE (salt, raw_sha256, envelope_from, envelope_to, header_from, from_name, reply_to, text, reply_text, html, in_reply_to, refs,

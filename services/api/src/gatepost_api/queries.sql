@@ -349,7 +349,8 @@ UPDATE endpoint SET url = coalesce($3::text, url), events = coalesce($4::text[],
        is_active = coalesce($5::boolean, is_active), filter_tags = coalesce($6::text[], filter_tags),
        filter_threads = coalesce($7::text[], filter_threads),
        disabled_reason = CASE WHEN $5::boolean THEN NULL ELSE disabled_reason END,
-       failing_since = CASE WHEN $5::boolean THEN NULL ELSE failing_since END
+       failing_since = CASE WHEN $5::boolean THEN NULL ELSE failing_since END,
+       probe_at = CASE WHEN $5::boolean THEN NULL ELSE probe_at END
  WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL;
 
 -- rotate_secret --

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import structlog
@@ -34,6 +35,8 @@ LEASE_SLACK_S = 15.0
 TIDY_S = 15.0
 AHEAD, QUICK_S = 8, 0.2
 """An endpoint that answers within QUICK_S may have AHEAD times as many claimed as are on the wire."""
+KNOWN_SECRETS = 1024
+"""To open a sealed secret costs more than to sign with it."""
 
 
 @dataclass
@@ -53,12 +56,13 @@ class Deliverer:
     def __init__(
         self, ledger: Ledger, wire: Wire, unseal: Unseal, settings: NotifierSettings, *, span: Span | None = None
     ) -> None:
-        self._ledger, self._wire, self._unseal, self._settings = ledger, wire, unseal, settings
+        self._ledger, self._wire, self._settings = ledger, wire, settings
+        self._unseal = lru_cache(KNOWN_SECRETS)(unseal)
         self._span = span or (lambda *_: nullcontext())
         self._breaker = Breaker(
             threshold=settings.breaker_failures, pause_s=settings.breaker_pause_s, longest_s=settings.breaker_longest_s
         )
-        self._recorder = Recorder(ledger, disable_after_s=settings.disable_after_s, recorded=self.wake)
+        self._recorder = Recorder(ledger, disable_after_s=settings.disable_after_s, recorded=self._recorded)
         self._busy: Counter[str] = Counter()
         self._lines: dict[str, _Line] = {}
         self._marked: set[str] = set()
@@ -97,7 +101,7 @@ class Deliverer:
         endpoints = {endpoint["id"]: endpoint for endpoint in await self._ledger.endpoints_due()}
         for endpoint in endpoints.values():
             self._listen(endpoint)
-        free = dict(self._free(list(endpoints)))
+        free = dict(self._free(list(endpoints.values())))
         if not free:
             return 0
         rows = await self._ledger.claim(free, self._settings.timeout_s + LEASE_SLACK_S)
@@ -105,23 +109,39 @@ class Deliverer:
             self._begin(endpoints[row["endpoint_id"]], row)
         return len(rows)
 
-    def _free(self, endpoints: list[str]) -> Iterator[tuple[str, int]]:
+    def _free(self, endpoints: list[Any]) -> Iterator[tuple[str, int]]:
         """How many of each endpoint may begin; what is left is shared out, in another order each time."""
         random.shuffle(endpoints)
         left, now = self._settings.in_flight - len(self._tasks), time.monotonic()
         for n, endpoint in enumerate(endpoints):
             share = max(1, left // (len(endpoints) - n)) if left > 0 else 0
-            most = self._settings.per_endpoint * (AHEAD if self._line(endpoint).usual_s < QUICK_S else 1)
-            places = self._breaker.places(endpoint, busy=self._busy[endpoint], most=most, now=now)
+            if self._has_enough(endpoint["id"]):
+                continue
+            places = self._breaker.places(
+                endpoint["id"], busy=self._busy[endpoint["id"]], most=self._most(endpoint["id"]), now=now,
+                is_resting=endpoint["probe_at"] is not None,
+            )  # fmt: skip
             if (places := min(places, share)) > 0:
                 left -= places
-                yield endpoint, places
+                yield endpoint["id"], places
+
+    def _most(self, endpoint: str) -> int:
+        """How many of an endpoint are claimed at a time."""
+        return self._settings.per_endpoint * (AHEAD if self._line(endpoint).usual_s < QUICK_S else 1)
+
+    def _has_enough(self, endpoint: str) -> bool:
+        """A quick endpoint is looked at again when half of what was claimed for it is done: few claims, many rows each."""
+        most = self._most(endpoint)
+        return most > self._settings.per_endpoint and self._busy[endpoint] > most // 2
+
+    def _recorded(self, failing: set[str]) -> None:
+        """Outcomes are written, and that these endpoints fail."""
+        self._marked |= failing
+        self.wake()
 
     def _listen(self, endpoint: Any) -> None:
         """Somebody who says that an endpoint is back takes its mark of failing away; then it is tried at once."""
-        if endpoint["failing_since"] is not None:
-            self._marked.add(endpoint["id"])
-        elif endpoint["id"] in self._marked:
+        if endpoint["failing_since"] is None and endpoint["id"] in self._marked:
             self._marked.discard(endpoint["id"])
             self._breaker.succeeded(endpoint["id"])
 
@@ -139,7 +159,8 @@ class Deliverer:
         def over(done: asyncio.Task[None]) -> None:
             self._tasks.discard(done)
             self._busy[endpoint["id"]] -= 1
-            self._wake.set()
+            if not self._has_enough(endpoint["id"]):
+                self._wake.set()
 
         task.add_done_callback(over)
 
@@ -158,13 +179,15 @@ class Deliverer:
             luck=random.random(),  # noqa: S311
         )  # fmt: skip
         log.info("webhook tried", delivery=row["id"], attempt=row["attempts"], status=outcome.status, why=outcome.error)
+        rests_s = None
         if verdict.next is Next.DONE:
             line.took(outcome.latency_ms / 1000)
             self._breaker.succeeded(endpoint["id"])
         else:
             line.took(1.0)
-            self._breaker.failed(endpoint["id"], time.monotonic())
-        self._recorder.put(Tried(endpoint, row, outcome, verdict))
+            is_resting = endpoint["probe_at"] is not None
+            rests_s = self._breaker.failed(endpoint["id"], time.monotonic(), is_resting=is_resting)
+        self._recorder.put(Tried(endpoint, row, outcome, verdict, rests_s))
 
     async def _attempt(self, endpoint: Any, row: Any) -> Outcome:
         try:

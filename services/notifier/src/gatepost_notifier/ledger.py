@@ -27,6 +27,7 @@ class Tried:
     row: Any
     outcome: Outcome
     verdict: Verdict
+    rests_s: float | None = None  # the endpoint is not tried for so long now
 
 
 class Ledger:
@@ -76,9 +77,9 @@ class Ledger:
         """Endpoints that are switched on and that nothing reaches."""
         return int(await self._store.fetchval("how_many_fail"))
 
-    async def failing(self, endpoint: Any, error: str) -> datetime:
-        """Note why it failed; since when nothing has reached it."""
-        since = await self._store.fetchval("failing", endpoint["id"], error)
+    async def failing(self, endpoint: Any, error: str, rests_s: float | None) -> datetime:
+        """Note why it failed and how long it rests; since when nothing has reached it."""
+        since = await self._store.fetchval("failing", endpoint["id"], error, rests_s)
         since = since or await self._store.fetchval("failing_since", endpoint["id"])
         return since if isinstance(since, datetime) else datetime.now(UTC)
 

@@ -86,9 +86,9 @@ UPDATE webhook_delivery w
 -- endpoints_due --
 -- Endpoints that something is due for.
 SELECT e.id, e.tenant_id, e.mailbox_id, e.url, e.signature_format, e.secret_sealed, e.old_secret_sealed,
-       e.old_valid_until, e.signing_sealed, e.failing_since
+       e.old_valid_until, e.signing_sealed, e.failing_since, e.probe_at
   FROM endpoint e
- WHERE e.is_active AND e.deleted_at IS NULL
+ WHERE e.is_active AND e.deleted_at IS NULL AND (e.probe_at IS NULL OR e.probe_at <= now())
    AND EXISTS (SELECT 1 FROM webhook_delivery d
                 WHERE d.endpoint_id = e.id AND d.state = 'pending' AND d.is_first AND d.due_at <= now()
                   AND (d.claimed_until IS NULL OR d.claimed_until < now()));
@@ -129,14 +129,15 @@ UPDATE webhook_delivery SET claimed_until = NULL, attempts = greatest(0, attempt
 
 -- succeeded --
 -- These endpoints work.
-UPDATE endpoint SET last_success_at = now(), failing_since = NULL, last_error = NULL
+UPDATE endpoint SET last_success_at = now(), failing_since = NULL, last_error = NULL, probe_at = NULL
  WHERE id = ANY($1::text[])
    AND (failing_since IS NOT NULL OR last_success_at IS NULL OR last_success_at < now() - interval '10 seconds');
 
 -- failing --
--- An endpoint fails; since when, and why the last time.
-UPDATE endpoint SET failing_since = coalesce(failing_since, now()), last_error = $2
- WHERE id = $1 AND (failing_since IS NULL OR last_error IS DISTINCT FROM $2)
+-- An endpoint fails; since when, why the last time, and for how long it rests now.
+UPDATE endpoint SET failing_since = coalesce(failing_since, now()), last_error = $2,
+       probe_at = coalesce(now() + make_interval(secs => $3), probe_at)
+ WHERE id = $1 AND (failing_since IS NULL OR last_error IS DISTINCT FROM $2 OR $3::double precision IS NOT NULL)
 RETURNING failing_since;
 
 -- how_many_fail --
@@ -203,7 +204,7 @@ SELECT count(*) FILTER (WHERE w.state <> 'pending') AS again, count(*) FILTER (W
 
 -- look_again --
 -- Endpoints that somebody says are back are tried at once, not at the next probe.
-UPDATE endpoint SET failing_since = NULL WHERE id = ANY($1::text[]) AND failing_since IS NOT NULL;
+UPDATE endpoint SET failing_since = NULL, probe_at = NULL WHERE id = ANY($1::text[]) AND failing_since IS NOT NULL;
 
 -- promote_endpoints --
 -- The oldest undelivered one of each thread of these endpoints is its first, unless one is already.
