@@ -217,6 +217,15 @@ async def sender_reported(stage: Stage) -> Situation:
     return lone.wired.actor.reported, event
 
 
+def unreached(event_type: str) -> Callable[[Stage], Awaitable[Situation]]:
+    async def make(stage: Stage) -> Situation:
+        house = await stage.house()
+        event = EVENTS_BY_TYPE[event_type].model_validate(golden(event_type) | {"tenant_id": house.tenant})
+        return house.desk.world_changed, event
+
+    return make
+
+
 def told(event_type: str) -> Callable[[Stage], Awaitable[Situation]]:
     async def make(stage: Stage) -> Situation:
         event = EVENTS_BY_TYPE[event_type].model_validate(golden(event_type) | {"tenant_id": TENANT})
@@ -243,6 +252,8 @@ CASES: dict[tuple[str, str], Callable[[Stage], Awaitable[Situation]]] = {
     ("gatekeeper_world", "mailbox.resumed"): pause("mailbox.resumed"),
     ("gatekeeper_world", "email.unsubscribed"): opted_out("email.unsubscribed", "link"),
     ("gatekeeper_world", "email.complained"): opted_out("email.complained", "arf"),
+    ("gatekeeper_world", "endpoint.disabled"): unreached("endpoint.disabled"),
+    ("gatekeeper_world", "endpoint.exhausted"): unreached("endpoint.exhausted"),
     ("sender_email_released", "email.released"): sender_released,
     ("sender_email_reported", "email.reported"): sender_reported,
     **{("notifier_all", event_type): told(event_type) for event_type in EVENTS_BY_TYPE},

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from tests.integration.gatekeeper.house import OVERSEER, House
 from tests.integration.gatekeeper.test_autonomy import system_mails
+
+from gatepost_contracts.endpoint import EndpointDisabled, EndpointExhausted
+from gatepost_contracts.event import Event
+from gatepost_contracts.ids import new_id
 
 
 async def wish(house: House, how: str, *, told: str | None = None) -> None:
@@ -97,3 +103,25 @@ async def test_many_are_one_mail_with_a_count(house: House) -> None:
     assert "23 mails need your decision" == mail["subject"]
     assert 20 == len(re.findall(r"/review\?message_id=msg_", mail["markdown"]))
     assert "and 3 more" in mail["markdown"]
+
+
+async def test_the_owner_hears_of_a_webhook_that_nothing_reaches(house: House) -> None:
+    """Switched off, or a delivery given up; a day's worth of them is one mail of each kind."""
+    endpoint = new_id("whk")
+
+    def event(kind: type[Event], n: int, **fields: str) -> Any:
+        return kind.model_validate({
+            "event_id": f"mbx_system.{n}.{kind.type}", "occurred_at": datetime.now(UTC), "tenant_id": house.tenant,
+            "mailbox_id": "mbx_system", "subject_id": "mbx_system", "seq": n, "endpoint_id": endpoint, **fields,
+        })  # fmt: skip
+
+    for n in range(1, 4):
+        delivery = {"webhook_delivery_id": f"whd_{n}", "about_event_id": "x"}
+        await house.desk.world_changed(event(EndpointExhausted, n, **delivery))
+    await house.desk.world_changed(event(EndpointDisabled, 4, reason="it answered 410 Gone"))
+    mails = await system_mails(house)
+
+    assert {"A webhook gave up a delivery", "A webhook was switched off"} == {mail["subject"] for mail in mails}
+    assert 2 == len(mails)
+    assert all([OVERSEER] == mail["to_addresses"] and endpoint in mail["markdown"] for mail in mails)
+    assert "it answered 410 Gone" in mails[0]["markdown"] + mails[1]["markdown"]

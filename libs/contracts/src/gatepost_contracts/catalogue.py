@@ -39,8 +39,8 @@ CATALOGUE: tuple[Entry, ...] = (
     Entry(mailbox.MailboxModeChanged, ("gatekeeper",), ("gatekeeper", "notifier")),
     Entry(mailbox.MailboxPaused, ("gatekeeper",), ("gatekeeper", "notifier")),
     Entry(mailbox.MailboxResumed, ("gatekeeper",), ("gatekeeper", "notifier")),
-    Entry(endpoint.EndpointDisabled, ("notifier",), ("notifier",)),
-    Entry(endpoint.EndpointExhausted, ("notifier",), ("notifier",)),
+    Entry(endpoint.EndpointDisabled, ("notifier",), ("gatekeeper", "notifier")),
+    Entry(endpoint.EndpointExhausted, ("notifier",), ("gatekeeper", "notifier")),
 )
 
 EVENTS_BY_TYPE: dict[str, type[Event]] = {entry.model.type: entry.model for entry in CATALOGUE}
@@ -56,6 +56,7 @@ CONSUMERS: dict[str, dict[str, tuple[str, ...]]] = {
         "gatekeeper_email_received": ("email.received",),
         "gatekeeper_world": (
             "mailbox.mode_changed", "mailbox.paused", "mailbox.resumed", "email.unsubscribed", "email.complained",
+            "endpoint.disabled", "endpoint.exhausted",
         ),
     },
     "sender": {

@@ -148,7 +148,7 @@ IS_CLAIMED: Conjunct = ("IS_CLAIMED", eq(var("phase"), const("claimed")))
 IS_ANNOUNCED: Conjunct = ("IS_ANNOUNCED", eq(var("phase"), const("announced")))
 OWNER: Conjunct = ("OWNER", all_of(ne(arg("owner"), NOTHING), eq(var("owner"), arg("owner"))))
 LEASE_OVER: Conjunct = ("LEASE_OVER", is_true(var("lease_over")))
-SYSTEM_TEMPLATES = ("upgrade_code", "approval_code", "demoted", "waiting", "deviated")
+SYSTEM_TEMPLATES = ("upgrade_code", "approval_code", "demoted", "waiting", "deviated", "endpoint")
 """The fixed texts in which the installation writes to the oversight address."""
 TEMPLATE: Conjunct = ("TEMPLATE", one_of(arg("template"), *SYSTEM_TEMPLATES))
 OVERSIGHT_ADDRESS: Conjunct = ("OVERSIGHT_ADDRESS", is_true(var("to_oversight")))

@@ -16,6 +16,7 @@ from typing import Any
 import structlog
 
 from gatepost_contracts.email import EmailComplained, EmailDrafted, EmailReceived, EmailUnsubscribed
+from gatepost_contracts.endpoint import EndpointDisabled, EndpointExhausted
 from gatepost_contracts.event import Event
 from gatepost_contracts.mailbox import MailboxModeChanged, MailboxPaused, MailboxResumed
 from gatepost_gatekeeper import said
@@ -31,7 +32,9 @@ from gatepost_oversight.policy import Judgement, Verdict, decide
 
 log = structlog.get_logger()
 TRIES = 4
-WORLD = (MailboxModeChanged, MailboxPaused, MailboxResumed, EmailUnsubscribed, EmailComplained)
+WORLD = (
+    MailboxModeChanged, MailboxPaused, MailboxResumed, EmailUnsubscribed, EmailComplained, EndpointDisabled, EndpointExhausted,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,9 @@ class Desk:
                 rows = await self._store.fetch("open_mails_of_mailbox", event.mailbox_id)
             case EmailUnsubscribed() | EmailComplained():
                 rows = await self._store.fetch("open_mails_suppressed", event.suppression_id)
+            case EndpointDisabled() | EndpointExhausted():
+                await self._telling.endpoint(event)
+                return
             case _:
                 return
         await asyncio.gather(*(self.take_back(row["id"]) for row in rows))

@@ -10,11 +10,12 @@ from __future__ import annotations
 import hashlib
 from datetime import UTC, datetime, timedelta
 
+from gatepost_contracts.endpoint import EndpointDisabled, EndpointExhausted
 from gatepost_contracts.mailbox import MailboxModeChanged, MailboxPaused, MailboxResumed
 from gatepost_gatekeeper.caller import SYSTEM_MAILBOX
 from gatepost_gatekeeper.notices import Notices
 from gatepost_gatekeeper.steps import Steps
-from gatepost_gatekeeper.templates import approvals, demoted, deviated, waiting
+from gatepost_gatekeeper.templates import approvals, demoted, deviated, unreached, waiting
 
 SETTLED = timedelta(seconds=5)
 """What was held this long ago is committed; what is younger is told next time, so that nothing is passed over."""
@@ -45,6 +46,13 @@ class Telling:
         if row is not None:
             text = demoted(row["address"], event.category or "", event.mode, event.previous)
             await self._notices.send(text, event.tenant_id, about=event.event_id, at=event.occurred_at)
+
+    async def endpoint(self, event: EndpointDisabled | EndpointExhausted) -> None:
+        """A webhook was switched off, or gave up a delivery: the owner hears of it, of the same endpoint once a day."""
+        today = event.occurred_at.replace(hour=0, minute=0, second=0, microsecond=0)
+        why = event.reason if isinstance(event, EndpointDisabled) else None
+        about = f"{event.type} {event.endpoint_id}"
+        await self._notices.send(unreached(event.endpoint_id, why), event.tenant_id, about=about, at=today)
 
     async def deviation(self, tenant_id: str, subject: str, seq: int) -> None:
         """The live auditor found something: once a day for each account, of the first that was found."""

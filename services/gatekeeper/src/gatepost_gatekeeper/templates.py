@@ -116,5 +116,21 @@ Held until a reviewer decides:
 What nobody decides ends unsent.""")  # fmt: skip
 
 
+def unreached(endpoint_id: str, disabled_because: str | None) -> Text:
+    """A webhook that nothing reaches; `disabled_because` is ours, None where only a delivery was given up."""
+    happened = (
+        f"The webhook {endpoint_id} was switched off: {disabled_because}. What waited for it is kept."
+        if disabled_because
+        else f"A delivery to the webhook {endpoint_id} ran out of attempts. It is kept, and others may follow."
+    )
+    return Text("endpoint", f"A webhook {'was switched off' if disabled_because else 'gave up a delivery'}", f"""\
+{happened}
+
+`gatepost webhooks ls` shows its URL and why it fails.
+When it works again, switch it on (`PATCH /v1/webhooks/{endpoint_id}` with `is_active`) if it is off, and send what it missed:
+
+    gatepost webhooks redeliver --webhook {endpoint_id}""")  # fmt: skip
+
+
 def _said(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
