@@ -136,7 +136,7 @@ def measure(gatepost: Installation, folder: Path, count: int, workers: int) -> d
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=10_000)
-    parser.add_argument("--workers", type=int, default=8, help="events the replay has in work at a time")
+    parser.add_argument("--workers", type=int, default=16, help="events the replay has in work at a time")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="gatepost-replay-", ignore_cleanup_errors=True) as folder:
         gatepost = Installation(Path(folder) / "data").start()

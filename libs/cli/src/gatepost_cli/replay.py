@@ -50,7 +50,7 @@ def replay(
     redeliver: Annotated[bool, typer.Option("--redeliver", help="Process them again for real.")] = False,
     models: Annotated[bool, typer.Option("--models", help="Really call models; they are paid for.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
-    workers: Annotated[int, typer.Option(help="Events at a time.")] = 8,
+    workers: Annotated[int, typer.Option(help="Events at a time.")] = 16,
     data: Annotated[Path | None, typer.Option(help="Data folder of the running installation.")] = None,
 ) -> None:
     """Run past events through a service's handler, touching nothing, and show what differs from then.

@@ -4,12 +4,13 @@ CREATE OR REPLACE FUNCTION pg_temp.effects(p_subject text, p_seq integer, p_thre
 RETURNS jsonb LANGUAGE sql AS $f$
 SELECT jsonb_build_object(
     'records', coalesce((SELECT jsonb_agg(a.record::jsonb ORDER BY a.at, a.subject_id, a.seq) FROM audit_record a
-        WHERE (a.subject_id = p_subject OR a.subject_id IN (SELECT id FROM message WHERE thread_id = p_thread))
+        WHERE a.subject_id = ANY (p_subject || ARRAY(SELECT id FROM message WHERE thread_id = p_thread))
           AND (a.at > p_cut OR (a.subject_id = p_subject AND a.seq > p_seq))), '[]'),
     'revisions', coalesce((SELECT jsonb_agg(jsonb_build_object('message_id', r.message_id, 'n', r.n, 'kind', r.kind,
             'markdown', r.markdown, 'subject', r.subject, 'recipients', r.recipients, 'placeholder', r.placeholder,
             'category', r.category, 'failure', r.failure) ORDER BY r.created_at, r.n)
-        FROM revision r JOIN message m ON m.id = r.message_id WHERE m.thread_id = p_thread AND r.created_at > p_cut), '[]'),
+        FROM revision r WHERE r.message_id = ANY (ARRAY(SELECT id FROM message WHERE thread_id = p_thread))
+         AND r.created_at > p_cut), '[]'),
     'webhooks', coalesce((SELECT jsonb_agg(jsonb_build_object('endpoint_id', w.endpoint_id, 'alias', w.alias,
             'body', convert_from(w.body, 'UTF8')::jsonb) ORDER BY w.endpoint_id, w.alias)
         FROM webhook_delivery w WHERE w.message_id = p_subject AND w.event_id = p_event), '[]'))
