@@ -100,6 +100,7 @@ async def test_a_server_that_wants_the_mail_of_nobody_gets_nothing() -> None:
     assert judge(second).verdict == Verdict.DELIVERED
     assert [MAIL.content] == [mail.content for mail in peer.mails]
     assert 2 == peer.connections
+    assert b"RSET" not in b"".join(peer.contents)
 
 
 async def test_one_refused_recipient_of_two_is_named() -> None:
@@ -111,8 +112,10 @@ async def test_one_refused_recipient_of_two_is_named() -> None:
     assert (Verdict.DELIVERED, Verdict.BOUNCED) == (judge(ended[TO]).verdict, judge(ended[OTHER]).verdict)
 
 
-async def test_a_reply_too_many_is_not_the_answer_to_the_dot() -> None:
-    async with Peer({"DATA": "354 go\r\n250 2.0.0 queued\r\n", "dot": "554 no\r\n"}) as peer:
+@pytest.mark.parametrize("more", ["250 2.0.0 queued\r\n", "25"])
+async def test_a_reply_too_many_is_not_the_answer_to_the_dot(more: str) -> None:
+    """Nor is half of one, which what the server says to the dot would complete."""
+    async with Peer({"DATA": f"354 go\r\n{more}", "dot": "554 no\r\n"}) as peer:
         sender = Sender(peer)
         ended = (await sender.send())[TO]
 
