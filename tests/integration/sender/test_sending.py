@@ -237,7 +237,7 @@ async def test_killed_between_intent_and_outcome_it_is_uncertain(world: World, p
     message = world.released()
     process = await asyncio.to_thread(run_lone)
     try:
-        await eventually(lambda: world.delivery(message)["phase"] == "announced" and peer.contents, 20)
+        await eventually(lambda: world.delivery(message)["phase"] == "announced" and peer.contents, 60)
     finally:
         process.send_signal(signal.SIGKILL)
         await asyncio.to_thread(process.wait)
@@ -257,7 +257,7 @@ async def test_killed_before_the_intent_it_is_taken_over_and_sent_once(world: Wo
     process = await asyncio.to_thread(run_lone)
     try:
         await eventually(
-            lambda: world.delivery(message)["phase"] == "claimed" and any(stage in x for x in peer.lines), 20
+            lambda: world.delivery(message)["phase"] == "claimed" and any(stage in x for x in peer.lines), 60
         )
     finally:
         process.send_signal(signal.SIGKILL)
