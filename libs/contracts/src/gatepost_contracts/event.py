@@ -23,7 +23,9 @@ class Event(BaseModel):
     occurred_at: AwareDatetime
     tenant_id: TenantId
     mailbox_id: MailboxId
-    subject_id: str = Field(description="Whose audit record it is: a mail's, or a mailbox's for world changes.")
+    subject_id: str = Field(
+        description="Whose audit record it is: a mail's, or for world changes a mailbox's or the account's."
+    )
     seq: int = Field(ge=0, description="Number of that audit record; gap-free per subject_id.")
 
     @property
