@@ -335,6 +335,28 @@ async def test_a_draft_for_later_is_asked_about_when_the_time_comes(house: House
     assert "held" == await house.state(message)
 
 
+async def test_a_lost_rewrite_of_what_waits_is_found_and_an_edit_is_none(house: House) -> None:
+    """Only rewrites are looked for among what is held, so that a long queue is not read every few seconds."""
+    message = await house.draft(await house.inbound(await house.mailbox("gated_send")))
+    again = (
+        "INSERT INTO revision (tenant_id, mailbox_id, message_id, n, kind, content_sha256, content, markdown, subject, recipients,"
+        " author, author_key, author_kind) SELECT tenant_id, mailbox_id, message_id, $2, $3, content_sha256, content, markdown,"
+        " subject, recipients, author, author_key, author_kind FROM revision WHERE message_id = $1 AND n = 1"
+    )  # fmt: skip
+
+    async def stuck() -> list[int]:
+        rows = await house.stores["gatekeeper"].fetch("stuck", 0.0)
+        return [row["n"] for row in rows if row["id"] == message]
+
+    assert [] == await stuck()
+    await house.owner.execute(again, message, 2, "edit")
+    assert [] == await stuck()
+    await house.owner.execute(again, message, 3, "draft")
+    assert [3] == await stuck()
+    await house.owner.execute(again, message, 4, "draft")
+    assert [4] == await stuck()
+
+
 async def test_a_mailbox_that_became_stricter_before_it_was_judged_holds_what_asked_for_more(house: House) -> None:
     """It would otherwise wait for nobody until it expired."""
     mailbox = await house.mailbox("monitored")

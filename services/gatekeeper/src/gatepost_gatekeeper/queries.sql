@@ -174,14 +174,23 @@ SELECT id, version FROM message
  ORDER BY expires_at LIMIT 200;
 
 -- stuck --
--- Drafts whose event was lost: a revision nobody has adopted, older than some seconds.
-SELECT m.id, r.n FROM message m
-  JOIN LATERAL (SELECT n, created_at FROM revision
-                 WHERE message_id = m.id AND kind <> 'edit' ORDER BY n DESC LIMIT 1) r ON true
- WHERE m.state IN ('drafting', 'drafted', 'held', 'revising') AND m.direction = 'outbound'
-   AND (m.state = 'drafted' OR r.n > m.revision)
-   AND (m.state <> 'drafted' OR m.gate_timing <> 'schedule_first' OR m.send_at IS NULL OR m.send_at <= now())
-   AND r.created_at < now() - make_interval(secs => $1) ORDER BY m.id LIMIT 200;
+-- Drafts whose event was lost: a revision nobody has adopted, older than some seconds. What is held has adopted one before,
+-- so there only rewrites can be lost, and they are few: a long queue costs this look nothing.
+SELECT x.id, x.n FROM (
+       (SELECT m.id, r.n FROM message m
+          JOIN LATERAL (SELECT n, created_at FROM revision
+                         WHERE message_id = m.id AND kind <> 'edit' ORDER BY n DESC LIMIT 1) r ON true
+         WHERE m.state IN ('drafting', 'drafted', 'revising') AND m.direction = 'outbound'
+           AND (m.state = 'drafted' OR r.n > m.revision)
+           AND (m.state <> 'drafted' OR m.gate_timing <> 'schedule_first' OR m.send_at IS NULL OR m.send_at <= now())
+           AND r.created_at < now() - make_interval(secs => $1) ORDER BY m.id LIMIT 200)
+        UNION ALL
+       (SELECT m.id, r.n FROM revision r JOIN message m ON m.id = r.message_id
+         WHERE r.n > 1 AND r.kind <> 'edit' AND r.created_at > now() - interval '30 days'
+           AND r.created_at < now() - make_interval(secs => $1) AND m.state = 'held' AND r.n > m.revision
+           AND NOT EXISTS (SELECT 1 FROM revision l WHERE l.message_id = r.message_id AND l.kind <> 'edit' AND l.n > r.n)
+         ORDER BY m.id LIMIT 200)) x
+ ORDER BY x.id LIMIT 200;
 
 -- credential --
 -- Who holds a key, and what it may.
