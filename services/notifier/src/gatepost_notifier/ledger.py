@@ -71,7 +71,7 @@ class Ledger:
     async def tidy(self) -> None:
         """What a crash left behind, and what waits for endpoints that are no more."""
         await self._store.execute("end_with_endpoint")
-        await self._store.execute("promote_left")
+        await self._store.execute("promote_endpoints", None)
 
     async def how_many_fail(self) -> int:
         """Endpoints that are switched on and that nothing reaches."""

@@ -66,16 +66,6 @@ UPDATE webhook_delivery w SET is_first = true
    AND NOT EXISTS (SELECT 1 FROM webhook_delivery f
                     WHERE f.endpoint_id = t.endpoint_id AND f.thread_id = t.thread_id AND f.state = 'pending' AND f.is_first);
 
--- promote_left --
--- Threads that a crash left without a first one.
-UPDATE webhook_delivery w SET is_first = true
-  FROM (SELECT DISTINCT ON (d.endpoint_id, d.thread_id) d.id, d.endpoint_id, d.thread_id FROM webhook_delivery d
-         WHERE d.state = 'pending' AND NOT d.is_first ORDER BY d.endpoint_id, d.thread_id, d.place, d.id) oldest
- WHERE w.id = oldest.id
-   AND NOT EXISTS (SELECT 1 FROM webhook_delivery f
-                    WHERE f.endpoint_id = oldest.endpoint_id AND f.thread_id = oldest.thread_id AND f.state = 'pending'
-                      AND f.is_first);
-
 -- end_with_endpoint --
 -- What waits for an endpoint that was switched off or ended will not arrive, and says so.
 UPDATE webhook_delivery w
@@ -207,10 +197,10 @@ SELECT count(*) FILTER (WHERE w.state <> 'pending') AS again, count(*) FILTER (W
 UPDATE endpoint SET failing_since = NULL, probe_at = NULL WHERE id = ANY($1::text[]) AND failing_since IS NOT NULL;
 
 -- promote_endpoints --
--- The oldest undelivered one of each thread of these endpoints is its first, unless one is already.
+-- The same for every thread of these endpoints, or of all: what a crash left without a first one.
 UPDATE webhook_delivery w SET is_first = true
   FROM (SELECT DISTINCT ON (d.endpoint_id, d.thread_id) d.id, d.endpoint_id, d.thread_id FROM webhook_delivery d
-         WHERE d.endpoint_id = ANY($1::text[]) AND d.state = 'pending' ORDER BY d.endpoint_id, d.thread_id, d.place, d.id) oldest
+         WHERE ($1::text[] IS NULL OR d.endpoint_id = ANY($1)) AND d.state = 'pending' ORDER BY d.endpoint_id, d.thread_id, d.place, d.id) oldest
  WHERE w.id = oldest.id AND NOT w.is_first
    AND NOT EXISTS (SELECT 1 FROM webhook_delivery f WHERE f.endpoint_id = oldest.endpoint_id
                       AND f.thread_id = oldest.thread_id AND f.state = 'pending' AND f.is_first);

@@ -13,6 +13,7 @@ import binascii
 import hashlib
 import hmac
 from dataclasses import dataclass
+from functools import lru_cache
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -50,8 +51,14 @@ def triple_signature(webhook_id: str, timestamp: int, body: bytes, secrets: Secr
     keys = (secrets.current,) if secrets.old is None else (secrets.current, secrets.old)
     parts = [_part("v1", hmac.new(key_of(secret), signed, hashlib.sha256).digest()) for secret in keys]
     if secrets.ed25519 is not None:
-        parts.append(_part("v1a", Ed25519PrivateKey.from_private_bytes(secrets.ed25519).sign(signed)))
+        parts.append(_part("v1a", _signer(secrets.ed25519).sign(signed)))
     return " ".join(parts)
+
+
+@lru_cache(1024)
+def _signer(private: bytes) -> Ed25519PrivateKey:
+    """Made once: to make it costs more than to sign."""
+    return Ed25519PrivateKey.from_private_bytes(private)
 
 
 def _part(version: str, signature: bytes) -> str:

@@ -10,6 +10,7 @@ import asyncio
 import socket
 import time
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Self
 
 import aiohttp
@@ -18,7 +19,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from gatepost_notifier.retry import Outcome
 from gatepost_runtime.targets import TargetRefused, Targets
 
-EXCERPT = 500
+EXCERPT, KNOWN_URLS = 500, 1024
 
 
 class CheckingResolver(AbstractResolver):
@@ -46,7 +47,7 @@ class Wire:
     """The one HTTP session of the notifier; connections to an endpoint are kept."""
 
     def __init__(self, *, timeout_s: float, reply_bytes: int, targets: Targets, in_all: int) -> None:
-        self._targets = targets
+        self._check_url = lru_cache(KNOWN_URLS)(targets.check_url)  # a refusal is no result and is looked at each time
         self._reply_bytes = reply_bytes
         self._timeout_s = timeout_s
         connector = aiohttp.TCPConnector(
@@ -75,7 +76,7 @@ class Wire:
             return Outcome(status, error, excerpt, after, round((time.monotonic() - begun) * 1000))
 
         try:
-            self._targets.check_url(url)
+            self._check_url(url)
             async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as reply:
                 read = await self._read(reply)
                 said = read[: EXCERPT * 4].decode(errors="replace").replace("\0", "")[:EXCERPT]
