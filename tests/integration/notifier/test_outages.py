@@ -109,6 +109,8 @@ async def test_a_notifier_that_was_just_started_only_probes(house: House, receiv
     await house.owner.execute("UPDATE endpoint SET probe_at = now() + interval '1 hour' WHERE id = $1", endpoint)
     await many(house, [endpoint], 50, 50)
     assert 0 == await house.deliverer.turn()
+    await house.deliverer.settle()
+    assert [] == receiver.got
     await house.owner.execute("UPDATE endpoint SET probe_at = now() WHERE id = $1", endpoint)
     house.deliverer.wake()
     await house.until(lambda: receiver.got)
