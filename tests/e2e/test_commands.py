@@ -57,6 +57,7 @@ def test_every_command_of_the_readme_is_run_by_a_test() -> None:
     assert [test for test in RUN_BY.values() if test.startswith("test_") and f"def {test}" not in here] == []
 
 
+@pytest.mark.check
 def test_make_up_and_make_demo_tell_the_readmes_story(tmp_path: Path) -> None:
     """`make up`, then `make demo` in a second terminal, then Ctrl-C; the transcript in the README is what demo prints."""
     ready = tmp_path / "ready.json"

@@ -16,6 +16,8 @@ from mcp.client.stdio import stdio_client
 
 from support.installation import GATEPOST, eventually
 
+pytestmark = pytest.mark.check  # each command is a process
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 

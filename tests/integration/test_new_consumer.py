@@ -62,6 +62,7 @@ def test_what_cannot_be_made_says_why(tmp_path: Path, monkeypatch: pytest.Monkey
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.check
 @pytest.mark.timeout(420)
 def test_the_walk_through_works(gatepost: Installation, tmp_path: Path) -> None:
     """Every command of docs/howto/add-a-consumer.md, in order, in a shell; the last one runs until it is ended."""

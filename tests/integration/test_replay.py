@@ -15,7 +15,7 @@ from bench.replay import bring_in
 from support.installation import GATEPOST, Installation, eventually
 from support.standstill import changed, everything, standing_still
 
-MAILS = 200
+MAILS = 60
 TIMED = {"outbox", "api_key", "api_use", "rate_window", "audit_tree", "audit_checkpoint"}  # our own looking, and timers
 
 
