@@ -47,6 +47,7 @@ def running(command: list[str], log: Path, **environment: str) -> Iterator[None]
             process.wait(10)
 
 
+@pytest.mark.check
 def test_the_oversight_address_hears_at_once(tmp_path: Path) -> None:
     """A real mail with a link that shows and decides nothing; its page names no mail's content."""
     gatepost = Installation(tmp_path / "data").start()
