@@ -68,7 +68,8 @@ async def wire(service: Service) -> Wired:
         per_correspondent=settings.correspondent_limit, home_hosts=(home,), sample_key=grants.derived("sample"),
         sample_rate=settings.sample_rate,
     )  # fmt: skip
-    await service.store.execute("tell_sample_rate", settings.sample_rate)
+    if service.replaying is None:  # a replay writes nothing
+        await service.store.execute("tell_sample_rate", settings.sample_rate)
     receipts = Receipts(service.store, service.keys.checkpoint_private)
     desk, decisions = Desk(steps, grants, limits, telling), Decisions(steps, grants, quality, receipts)
     world_steps = WorldSteps(steps)
