@@ -39,3 +39,21 @@ def test_no_bound_no_rule_and_no_ground_of_a_judgement(doors: Doors, box: dict[s
     assert {reason["why"] for item in agent["pending"] for reason in item["reasons"]} == {"a person must look at this"}
     assert {item["confidence"] for item in agent["pending"]} == {None}
     assert doors["agent"].post(f"{m}/dry-run", json={"oversight_mode": "monitored"}).status_code == 403
+
+
+def test_a_queue_to_look_over_holds_no_text_and_says_how_long_it_is(doors: Doors, box: dict[str, Any]) -> None:
+    """An empty include; `include=body` has the draft's text alone, none at all has everything."""
+    for _ in range(3):
+        mail = doors.held(box, subject=f"over {next(numbers)}")
+    ask = {"mailbox": box["id"], "limit": 2}
+    bare = doors["reviewer"].get("/v1/oversight/pending", params={**ask, "include": ""}).json()
+    body = doors["reviewer"].get("/v1/oversight/pending", params={**ask, "include": "body"}).json()
+    whole = doors["reviewer"].get("/v1/oversight/pending", params=ask).json()
+
+    assert bare["pending"][0]["id"] == mail["id"]
+    assert {"markdown", "draft_body", "body_text"} & bare["pending"][0].keys() == set()
+    assert body["pending"][0]["draft_body"] == mail["draft_body"]
+    assert body["pending"][0]["thread"] is None
+    assert whole["pending"][0]["thread"]["id"]
+    assert bare["count"] == body["count"] == whole["count"] >= 3
+    assert (bare["count_text"], bare["has_more_than_count"]) == (str(bare["count"]), False)

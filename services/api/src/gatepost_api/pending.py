@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from gatepost_api.aliases import PAGE, named
+from gatepost_api.aliases import BODIES, PAGE, named
 from gatepost_api.gatherings import CUT as BODY_CUT
 from gatepost_api.gatherings import THREAD_TAIL, pending_view, thread_view
 from gatepost_api.looking import look
@@ -38,9 +38,12 @@ async def list_pending(office: Office, call: Call) -> Reply:
     await look(office, call, boxes, read)
     views = await _beside(office, call, items)
     is_whole = len(ids) < limit and cursor is None and not offset
-    count = len(items) if is_whole else len(
-        await _ids(office, caller.tenant_id, boxes, None, *wanted, COUNT_MOST + 1, 0)
-    )  # fmt: skip
+    count = len(items)
+    if not is_whole:
+        reason, category, is_person = wanted
+        count = await office.store.fetchval(
+            "pending_count", caller.tenant_id, boxes, reason, category, COUNT_MOST + 1, is_person
+        )
     page = {"pending": views, "emails": views, "messages": views, "count": min(count, COUNT_MOST),
             "count_text": f"{COUNT_MOST}+" if count > COUNT_MOST else str(count), "has_more_than_count": count > COUNT_MOST,
             "cursor": cursor_for(ids, limit, ids[-1] if ids else None)}  # fmt: skip
@@ -81,7 +84,7 @@ async def _beside(office: Office, call: Call, items: Sequence[Row]) -> list[dict
         row["id"]: thread_view(row, sorted(members.get(row["id"], []), key=lambda m: m["id"]), eyes, cut=BODY_CUT)
         for row in heads
     }
-    return [
+    views = [
         pending_view(
             item,
             others.get(item["answers"]) if item["answers"] in answered else None,
@@ -90,3 +93,9 @@ async def _beside(office: Office, call: Call, items: Sequence[Row]) -> list[dict
         )
         for item in items
     ]
+    return views if include else [without_bodies(view) for view in views]
+
+
+def without_bodies(view: dict[str, Any]) -> dict[str, Any]:
+    """A queue to look over: an empty `include` asks for no text at all."""
+    return {name: value for name, value in view.items() if name not in BODIES}

@@ -253,6 +253,26 @@ SELECT x.id FROM unnest($8::text[]) AS box (id) CROSS JOIN LATERAL (
          ORDER BY m.id COLLATE "POSIX" DESC LIMIT $6::integer + $7::integer)) x
  ORDER BY x.id COLLATE "POSIX" DESC LIMIT $6::integer OFFSET $7::integer;
 
+-- pending_count --
+-- How many wait, counted no further than to $5; of some mailboxes where they are given ($2). A longer queue is a long queue.
+SELECT count(*) FROM (
+       (SELECT 1 FROM message m
+         WHERE m.tenant_id = $1 AND m.state = 'held' AND m.mailbox_id <> 'mbx_system' AND $2::text[] IS NULL
+           AND ($3::text IS NULL OR $3 = ANY (m.reasons)) AND ($4::text IS NULL OR m.category = $4)
+         ORDER BY m.id COLLATE "POSIX" DESC LIMIT $5)
+        UNION ALL
+       (SELECT 1 FROM message m
+         WHERE $6::boolean AND m.tenant_id = $1 AND m.state = 'quarantined' AND 'gated_all' = ANY (m.quarantined_for)
+           AND m.mailbox_id <> 'mbx_system' AND ($2::text[] IS NULL OR m.mailbox_id = ANY ($2))
+           AND ($3::text IS NULL OR $3 = ANY (m.reasons)) AND ($4::text IS NULL OR m.category = $4)
+         ORDER BY m.id COLLATE "POSIX" DESC LIMIT $5)
+        UNION ALL
+       (SELECT 1 FROM unnest($2::text[]) AS box (id) CROSS JOIN LATERAL (
+                SELECT 1 FROM message m
+                 WHERE m.mailbox_id = box.id AND m.tenant_id = $1 AND m.state = 'held' AND m.mailbox_id <> 'mbx_system'
+                   AND ($3::text IS NULL OR $3 = ANY (m.reasons)) AND ($4::text IS NULL OR m.category = $4)
+                 ORDER BY m.id COLLATE "POSIX" DESC LIMIT $5) h LIMIT $5)) x;
+
 -- saw --
 -- A reviewer looked at these mailboxes now. Written before the look, so that what comes later is younger.
 INSERT INTO seen (tenant_id, mailbox_id, principal_id, seen_at)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+
+import orjson
 
 from gatepost_api.aliases import BODIES, EMAIL, named
 from gatepost_api.caller import Caller
@@ -132,7 +133,7 @@ def _inbound(mail: Row) -> dict[str, Any]:
 
 
 def _outbound(mail: Row, eyes: Eyes) -> dict[str, Any]:
-    content = json.loads(mail["content_json"]) if mail["content_json"] else {}
+    content = orjson.loads(mail["content_json"]) if mail["content_json"] else {}
     attachments = [
         _attachment(n, a["name"], a.get("size") or 0, a.get("type") or a.get("content_type") or "", a["sha256"])
         for n, a in enumerate(content.get("attachments") or ())
