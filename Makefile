@@ -49,7 +49,7 @@ demo:  ## send a real mail through a running `make up`
 
 PYTEST := $(BIN)/python -m pytest
 test: setup-dev lint types prove  ## set up, then everything that shows that it works (5 minutes)
-	$(PYTEST) tests/unit tests/contracts tests/docs tests/k8s tests/integration tests/compat tests/e2e -m "not slow and not check" -n 3 --dist loadfile
+	$(PYTEST) tests/unit tests/contracts tests/docs tests/k8s tests/integration tests/compat tests/e2e -m "not slow and not check" -n 4 --dist loadfile
 check: setup-dev long compat fresh k8s-static  ## what takes longer: every process killed under a flow of mail, strict manifests
 	$(BIN)/python -m bench.kills $(ARGS)
 .PHONY: long

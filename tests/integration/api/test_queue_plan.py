@@ -48,6 +48,7 @@ async def touched(owner: asyncpg.Connection, name: str, *arguments: Any) -> tupl
     return plan["Shared Hit Blocks"] + plan["Shared Read Blocks"], json.dumps(found)
 
 
+@pytest.mark.check
 async def test_a_page_costs_what_it_shows(postgres: Postgres) -> None:
     """Pages read by the account's, a mailbox's and a deep page at 2,000 and at 20,000 drafts, with 20,000 spam besides."""
     await migrate(postgres.url(), passwords=dict.fromkeys(ROLES, "x"))

@@ -185,6 +185,7 @@ async def _in_every_state(owner: asyncpg.Connection) -> None:
             )  # fmt: skip
 
 
+@pytest.mark.check
 @pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize("service", SERVICES)
 async def test_the_trigger_allows_the_edges_of_the_table_and_no_other(world, service: str, table: str) -> None:
