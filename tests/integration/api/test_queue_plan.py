@@ -15,6 +15,8 @@ from gatepost_embedded.postgres import Postgres
 from gatepost_store import Queries
 from gatepost_store.migrate import ROLES, migrate
 
+pytestmark = pytest.mark.check  # fills a queue of 20,000
+
 TENANT, FEW, MANY = "ten_1", 2_000, 20_000
 SPAM = (
     "INSERT INTO message (id, tenant_id, mailbox_id, thread_id, direction, state, last_row, raw_sha256, quarantined_for)"
@@ -48,7 +50,6 @@ async def touched(owner: asyncpg.Connection, name: str, *arguments: Any) -> tupl
     return plan["Shared Hit Blocks"] + plan["Shared Read Blocks"], json.dumps(found)
 
 
-@pytest.mark.check
 async def test_a_page_costs_what_it_shows(postgres: Postgres) -> None:
     """Pages read by the account's, a mailbox's and a deep page at 2,000 and at 20,000 drafts, with 20,000 spam besides."""
     await migrate(postgres.url(), passwords=dict.fromkeys(ROLES, "x"))
