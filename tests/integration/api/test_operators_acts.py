@@ -25,6 +25,13 @@ def test_a_hold_is_placed_listed_and_lifted(doors: Doors, box: dict[str, Any]) -
     assert doors["operator"].delete(f"/v1/legal-holds/{hold_id}").status_code == 404
 
 
+def test_a_hold_on_too_many_letters_is_refused(doors: Doors) -> None:
+    operator = doors["operator"]
+
+    assert operator.delete(f"/v1/legal-holds/{'x' * 41}").status_code == 400
+    assert operator.post("/v1/legal-holds", json={"scope": "thread", "target": "x" * 321}).status_code == 400
+
+
 def test_what_a_person_wrote_is_shown_and_erased_with_a_certificate(
     doors: Doors, box: dict[str, Any], gatepost: Any
 ) -> None:

@@ -50,7 +50,7 @@ async def list_holds(office: Office, call: Call) -> Reply:
 
 async def place_hold(office: Office, call: Call) -> Reply:
     """Of a person, a thread, a mailbox, or all of the account."""
-    scope, target = call.fields.must("scope"), call.fields.text("target") or ""
+    scope, target = call.fields.must("scope"), call.fields.text("target", most=320) or ""
     if scope not in {"tenant", "mailbox", "thread", "person"}:
         raise invalid("scope", "must be tenant, mailbox, thread or person")
     if scope != "tenant" and not target:
@@ -61,13 +61,13 @@ async def place_hold(office: Office, call: Call) -> Reply:
     if scope == "mailbox":
         target = (await office.mailboxes(call, [target]))[0]["id"]
     reply = await office.demand(PlaceHold(
-        **office.command_fields(call), scope=word, target=target, reason=call.fields.text("reason") or "",
+        **office.command_fields(call), scope=word, target=target, reason=call.fields.text("reason", most=1000) or "",
     ))  # fmt: skip
     return Reply({"id": reply.id, "scope": scope, "target": target, "status": "in_force"})
 
 
 async def lift_hold(office: Office, call: Call) -> Reply:
     """End one."""
-    hold_id = call.fields.must("id")
+    hold_id = call.fields.must("id", most=40)
     await office.demand(LiftHold(**office.command_fields(call), hold_id=hold_id))
     return Reply({"id": hold_id, "status": "lifted", "lifted": True})
