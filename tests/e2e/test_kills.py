@@ -13,6 +13,7 @@ from support.installation import Installation, eventually
 TARGETS = ("ingest", "drafter", "gatekeeper", "sender", "notifier", "api", "nats", "postgres")
 
 
+@pytest.mark.check
 def test_each_process_killed_in_turn_loses_and_doubles_nothing(tmp_path: Path) -> None:
     """The short form of `make kills`: a mail before each SIGKILL, the kill, a mail after it."""
     gatepost = Installation(tmp_path / "data", "--mode", "autonomous").start()
