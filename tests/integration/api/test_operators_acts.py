@@ -95,9 +95,11 @@ def test_an_event_is_delivered_once_more(doors: Doors, box: dict[str, Any]) -> N
     doors["operator"].delete(f"/v1/webhooks/{hook['id']}")
 
     assert again.status_code == 202
-    assert again.json()["count"] >= 1  # webhooks of the whole account may have got it, too
-    assert again.json()["deliveries"][0]["id"] == first["id"]
-    assert (nobody.status_code, nobody.json()["count"]) == (202, 0)
+    assert first["id"] in {
+        d["id"] for d in again.json()["deliveries"]
+    }  # webhooks of the whole account may have got it, too
+    assert nobody.status_code == 202
+    assert hook["id"] not in nobody.text
     assert doors["agent"].post(f"/v1/events/{first['event_id']}/redeliver").status_code == 403
     assert doors["operator"].post("/v1/events/msg_1.1.email.held/redeliver").status_code == 404
 
