@@ -23,7 +23,7 @@ from gatepost_contracts.mailbox import MailboxModeChanged
 from gatepost_contracts.records import event_from_record
 from gatepost_oversight.credential import Role
 from gatepost_oversight.grant import verify_grant
-from gatepost_store import Actor, Queries, Stayed
+from gatepost_store import Actor, Stayed
 
 
 async def rule(
@@ -379,25 +379,3 @@ async def test_within_the_undo_window_it_can_be_taken_back(house: House) -> None
 
     assert "cancelled" == (await house.cancel(message, by="reviewer")).state
     assert Stayed(("STATE", "OPEN", "DUE")) == await claim(house, message)
-
-
-@pytest.mark.parametrize(
-    ("name", "arguments", "index"),
-    [
-        (
-            "surroundings",
-            ("ten_x", "mbx_x", ["a@b.c"], "prn_a", "msg_0", 1, "thr_x", "msg_x", "msg_y"),
-            "message_person_tags",
-        ),
-        ("sample_reviews", ("mbx_x", "faq", datetime(2026, 1, 1, tzinfo=UTC)), "message_sampled"),
-        ("count_try", ("mbx_x",), "upgrade_request_mailbox"),
-    ],
-)
-async def test_what_is_asked_with_every_draft_has_its_index(
-    house: House, name: str, arguments: tuple[Any, ...], index: str
-) -> None:
-    """However long a thread or a history is, the whole of it is never read."""
-    await house.owner.execute("SET enable_seqscan = off")
-    rows = await house.owner.fetch("EXPLAIN " + Queries.of("gatepost_gatekeeper")[name], *arguments)
-
-    assert index in "\n".join(row[0] for row in rows)
