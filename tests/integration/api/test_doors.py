@@ -36,16 +36,13 @@ def test_a_body_that_is_no_object_is_refused(doors: Doors, content: bytes) -> No
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"to": "nobody"}, {"to": []}, {"to": 5}, {"subject": "a\r\nBcc: x@y.z"}, {"subject": "x" * 999}, {"body": ""}, {"body": 7e300},
+        {"to": "nobody"}, {"to": []}, {"to": 5}, {"subject": "a\r\nBcc: x@y.z"}, {"subject": "x" * 999}, {"body": ""},
         {"body": "a\x00b"}, {"metadata": [1]}, {"metadata": {"x": "y" * 40_000}}, {"oversight_mode": "free"}, {"send_at": "soon"},
         {"send_at": "2020-01-01T00:00:00Z"}, {"attachments": [{"name": "x"}]}, {"attachments": [{"name": "x", "content": "!!"}]},
         {"cc": ["a@b.test"] * 3 + [f"a{n}@b.test" for n in range(60)]}, {"thread_id": "with space"}, {"gate_timing": "never"},
     ],
 )  # fmt: skip
 def test_a_wrong_field_is_named_and_nothing_is_stored(doors: Doors, box: dict[str, Any], wrong: dict[str, Any]) -> None:
-    if wrong.get("body") == 7e300:
-        pytest.skip("a number is taken as its text")
-
     assert code(doors.send(box, **wrong)) == (400, "invalid_request")
 
 

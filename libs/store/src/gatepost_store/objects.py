@@ -8,6 +8,7 @@ always found there, and `sweep` deletes it. Bytes that come back are held agains
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import json
 from collections.abc import AsyncIterator, Mapping, MutableMapping, Sequence
@@ -76,9 +77,16 @@ class Objects:
     async def delete(self, keys: Sequence[str]) -> None:
         """Let them go; a key that is not there is no error."""
         import obstore
+        from obstore.exceptions import NotFoundError
 
+        absent = (FileNotFoundError, NotFoundError)  # S3 says nothing of a key that never was, other stores refuse
         async with _as_unavailable():
-            await obstore.delete_async(self._store, list(keys))
+            try:
+                await obstore.delete_async(self._store, list(keys))
+            except absent:
+                for key in keys:
+                    with contextlib.suppress(*absent):
+                        await obstore.delete_async(self._store, key)
 
 
 async def put_away(
